@@ -1,0 +1,55 @@
+# Every target sets up .venv by itself from requirements.lock; nothing else is installed by hand.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+AFTERHYPE_HOME ?= .afterhype
+export AFTERHYPE_HOME
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test lint format docs lock clean
+
+help:  ## Show this help.
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+install: $(STAMP)  ## Create .venv from requirements.lock (done once; again when the lock changes).
+
+# --no-deps: the lock is complete, so that pip has nothing left to resolve
+$(STAMP): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(not ((3, 11) <= sys.version_info < (3, 14)))' || \
+	  { echo "afterhype needs Python 3.11 to 3.13; name one: make demo PYTHON=python3.12" >&2; exit 2; }
+	@echo "Setting up $(VENV) (about a minute, once) ..."
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/pip install --quiet --no-deps --require-hashes -r requirements.lock
+	@$(BIN)/pip install --quiet --no-deps --no-build-isolation -e .
+	@touch $@
+
+demo: install  ## Generate three simulated apps, run the pipeline on them, show the answer.
+	@$(BIN)/afterhype demo
+
+test: install  ## Run every test.
+	@$(BIN)/python -m pytest
+
+lint: install  ## Check style, types and SQL.
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/sqlfluff lint --disable-progress-bar dbt_project
+
+format: install  ## Put Python and SQL into the house style.
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+	@$(BIN)/sqlfluff fix --disable-progress-bar dbt_project
+
+docs: install  ## Write the dbt docs page of the last run to $(AFTERHYPE_HOME)/dbt/target.
+	@$(BIN)/afterhype docs
+
+lock: install  ## Resolve requirements.lock anew from pyproject.toml (needs uv).
+	@uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes \
+	  --no-emit-index-url --no-emit-find-links --no-annotate --no-header --upgrade -o requirements.lock
+
+clean:  ## Remove what the targets made: .venv, the demo's home, caches.
+	@rm -rf $(VENV) $(AFTERHYPE_HOME) dbt_project/target dbt_project/logs \
+	  .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

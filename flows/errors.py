@@ -1,0 +1,29 @@
+"""The errors that afterhype raises on purpose, one class per exit code of the command line."""
+
+from __future__ import annotations
+
+
+class AfterhypeError(Exception):
+    """Something went wrong that the message explains, with what to do next. Exit code 1."""
+
+    exit_code = 1
+
+
+class ConfigurationError(AfterhypeError):
+    """The sources file or a setting is wrong; the message names file, key and reason. Exit code 2."""
+
+    exit_code = 2
+
+
+class ExtractError(AfterhypeError):
+    """One extract cannot be read at all. The message names it; the other extracts still land."""
+
+
+class TransformError(AfterhypeError):
+    """A dbt model or data test failed; nothing was published."""
+
+
+class GateStopped(AfterhypeError):
+    """A critical check failed. The last publication stays as it was. Exit code 3."""
+
+    exit_code = 3

@@ -1,0 +1,76 @@
+"""The only reader of the environment: where things lie and how much machine they may use."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+PROJECT_ROOT = Path(__file__).resolve().parent.parent
+"""Holds dbt_project/ and profiles/, in a checkout as in an installed wheel."""
+
+
+class Settings(BaseSettings):
+    """Every setting, read from ``AFTERHYPE_<NAME>`` and overridable by the command line.
+
+    Paths are absolute after loading. Raises pydantic's ``ValidationError`` for a value of the
+    wrong type; the command line turns it into exit code 2.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="AFTERHYPE_", frozen=True, extra="ignore")
+
+    home: Path = Field(Path(".afterhype"), description="Folder of everything afterhype writes.")
+    sources: Path = Field(
+        PROJECT_ROOT / "profiles" / "sources.yml", description="The sources file."
+    )
+    user_key: SecretStr | None = Field(
+        None, description="Secret for keying user ids; default: generated into HOME on first use."
+    )
+    apple_rss_base_url: str = "https://rss.marketingtools.apple.com"
+    generations_kept: int = Field(5, ge=1, description="Publications kept for rollback.")
+    future_tolerance_hours: int = Field(
+        24, ge=0, description="An event later than now plus this is rejected."
+    )
+    memory_limit: str | None = Field(None, description="DuckDB's memory limit, such as 4GB.")
+    threads: int | None = Field(None, ge=1, description="DuckDB's and dbt's threads.")
+    writer_wait_seconds: int = Field(
+        3600, ge=0, description="How long a run waits for another run that is writing."
+    )
+
+    def model_post_init(self, _context: object) -> None:
+        object.__setattr__(self, "home", self.home.expanduser().absolute())
+        object.__setattr__(self, "sources", self.sources.expanduser().absolute())
+
+    @property
+    def warehouse_path(self) -> Path:
+        return self.home / "warehouse.duckdb"
+
+    @property
+    def key_path(self) -> Path:
+        return self.home / "user_key.secret"
+
+    @property
+    def archive_dir(self) -> Path:
+        return self.home / "archive"
+
+    @property
+    def published_dir(self) -> Path:
+        return self.home / "published"
+
+    @property
+    def marts_path(self) -> Path:
+        """The published file that BI tools open."""
+        return self.published_dir / "marts.duckdb"
+
+    @property
+    def quality_dir(self) -> Path:
+        return self.home / "quality"
+
+    @property
+    def dbt_dir(self) -> Path:
+        return self.home / "dbt"
+
+    @property
+    def lock_path(self) -> Path:
+        return self.home / "writer.lock"

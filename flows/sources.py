@@ -1,0 +1,277 @@
+"""The typed form of ``profiles/sources.yml``: what to land, and for which apps."""
+
+from __future__ import annotations
+
+import difflib
+from collections import Counter
+from collections.abc import Iterable
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import yaml
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+
+from flows.errors import ConfigurationError
+
+EVENT_COLUMNS = (
+    "user_id",
+    "event_time",
+    "event_name",
+    "event_id",
+    "platform",
+    "country",
+    "app_version",
+    "channel",
+    "properties",
+)
+"""The canonical columns of an event, in the order of the raw contract."""
+
+CHART_COLUMNS = (
+    "store",
+    "storefront",
+    "chart",
+    "genre",
+    "snapshot_at",
+    "feed_updated_at",
+    "rank",
+    "store_app_id",
+    "app_name",
+    "publisher",
+    "url",
+)
+"""The canonical columns of a chart entry."""
+
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$")]
+StoreId = Annotated[str, BeforeValidator(lambda v: str(v) if isinstance(v, int) else v)]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class App(_Strict):
+    """An app whose retention is wanted. ``store_ids`` links it to its entries in store charts."""
+
+    app_id: Name
+    name: str = Field(min_length=1)
+    description: str | None = None
+    simulated: bool = False
+    store_ids: dict[str, StoreId] = {}
+
+
+class Reader(_Strict):
+    """How an extract's file is read; gzip and zstd are recognised by the file's ending.
+
+    ``records`` (json only) is the JSON path of the array of records inside one document.
+    """
+
+    type: Literal["csv", "ndjson", "parquet", "json"]
+    delimiter: str = Field(",", min_length=1, max_length=4)
+    header: bool = True
+    quote: str = Field('"', max_length=1)
+    names: tuple[str, ...] = ()
+    records: str | None = None
+
+    @model_validator(mode="after")
+    def _options_fit_the_type(self) -> Reader:
+        if self.names and self.type != "csv":
+            raise ValueError("names goes with type: csv")
+        if self.type == "csv" and not self.header and not self.names:
+            raise ValueError("header: false needs names: [...], the columns' names in order")
+        if self.records and self.type != "json":
+            raise ValueError("records goes with type: json")
+        return self
+
+
+class _FileSource(_Strict):
+    """Extracts in files. ``uri`` is a path, glob or directory, or a list of them.
+
+    ``{home}`` stands for the home folder, ``{date}`` for any day as YYYY-MM-DD; a relative path is
+    relative to the sources file.
+    """
+
+    name: Name
+    uri: str | tuple[str, ...]
+    reader: Reader | None = None
+    columns: dict[str, str] = {}
+
+    @property
+    def uris(self) -> tuple[str, ...]:
+        return (self.uri,) if isinstance(self.uri, str) else self.uri
+
+    @field_validator("columns", mode="before")
+    @classmethod
+    def _expressions_are_text(cls, value: Any) -> Any:
+        return {k: str(v) for k, v in value.items()} if isinstance(value, dict) else value
+
+    def _check_mapping(self, custom: bool, known: Iterable[str], required: Iterable[str]) -> None:
+        if not custom:
+            if self.columns or self.reader:
+                raise ValueError("reader and columns go with format: custom")
+            return
+        if self.reader is None:
+            raise ValueError("format: custom needs reader: {type: csv | ndjson | parquet | json}")
+        for column in self.columns:
+            if column not in known:
+                raise ValueError(
+                    f"columns.{column} is not a canonical column{_did_you_mean(column, known)}"
+                )
+        if missing := [column for column in required if column not in self.columns]:
+            raise ValueError(f"columns lacks {', '.join(missing)}")
+
+
+class EventSource(_FileSource):
+    """Event extracts of one app. ``columns`` maps canonical columns to SQL over the extract."""
+
+    app_id: str
+    format: Literal["custom"] = "custom"
+    complete_through: date | None = None
+
+    @model_validator(mode="after")
+    def _mapping_is_complete(self) -> EventSource:
+        self._check_mapping(True, EVENT_COLUMNS, ("user_id", "event_time", "event_name"))
+        return self
+
+
+class ChartFiles(_FileSource):
+    """Chart captures in files."""
+
+    format: Literal["apple_rss", "itunes_rss", "custom"]
+
+    @model_validator(mode="after")
+    def _mapping_is_complete(self) -> ChartFiles:
+        required = ("store", "storefront", "chart", "snapshot_at", "rank", "store_app_id")
+        self._check_mapping(self.format == "custom", CHART_COLUMNS, required)
+        return self
+
+
+class ChartFeed(_Strict):
+    """A live feed: every storefront times every chart is fetched at each run."""
+
+    name: Name
+    feed: Literal["apple_rss"]
+    storefronts: tuple[Annotated[str, Field(pattern="^[a-z]{2}$")], ...] = Field(min_length=1)
+    charts: tuple[Literal["top-free", "top-paid"], ...] = Field(min_length=1)
+    limit: int = Field(100, ge=1, le=100)
+
+
+def _feed_or_files(entry: Any) -> str:
+    """Pick the model by the key that is there, so that errors speak of the one that was meant."""
+    is_feed = "feed" in entry if isinstance(entry, dict) else isinstance(entry, ChartFeed)
+    return "feed" if is_feed else "files"
+
+
+RankSource = Annotated[
+    Annotated[ChartFiles, Tag("files")] | Annotated[ChartFeed, Tag("feed")],
+    Discriminator(_feed_or_files),
+]
+
+
+class Sources(_Strict):
+    """The whole sources file. ``timezone`` is the IANA zone in which calendar days are counted."""
+
+    timezone: str = "UTC"
+    horizon_days: int = Field(90, ge=1, le=730)
+    late_data_allowance_days: int = Field(0, ge=0, le=60)
+    apps: tuple[App, ...] = ()
+    events: tuple[EventSource, ...] = ()
+    ranks: tuple[RankSource, ...] = ()
+
+    @field_validator("timezone")
+    @classmethod
+    def _zone_exists(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except (ZoneInfoNotFoundError, ValueError) as error:
+            raise ValueError(
+                f"{value!r} is not an IANA time zone such as UTC or Europe/Berlin"
+            ) from error
+        return value
+
+    @model_validator(mode="after")
+    def _names_agree(self) -> Sources:
+        names = [source.name for source in (*self.events, *self.ranks)]
+        for what, values in (("app_id", [a.app_id for a in self.apps]), ("source name", names)):
+            if repeated := [v for v, n in Counter(values).items() if n > 1]:
+                raise ValueError(f"{what} {repeated[0]!r} is given twice")
+        known = [app.app_id for app in self.apps]
+        for position, source in enumerate(self.events):
+            if source.app_id not in known:
+                raise ValueError(
+                    f"events[{position}].app_id {source.app_id!r} is not among apps"
+                    + _did_you_mean(source.app_id, known)
+                )
+        return self
+
+
+def load_sources(path: Path) -> Sources:
+    """Read and validate a sources file.
+
+    Raises ConfigurationError naming the file, each offending key and the reason.
+    """
+    try:
+        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ConfigurationError(
+            f"{path}: no such sources file. Pass --sources PATH, or copy "
+            "profiles/sources/files.example.yml and edit it."
+        ) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"{path}: cannot be read: {error}") from error
+    except yaml.YAMLError as error:
+        raise ConfigurationError(f"{path}: not valid YAML: {error}") from error
+    if not isinstance(document, dict):
+        raise ConfigurationError(f"{path}: the top level must be a mapping with apps: and events:")
+    try:
+        return Sources.model_validate(document)
+    except ValidationError as error:
+        raise ConfigurationError(
+            "\n".join(f"{path}: {_explain(problem)}" for problem in error.errors())
+        ) from None
+
+
+def _explain(problem: Any) -> str:
+    location = problem["loc"]
+    if location[:1] == ("ranks",):
+        location = location[:2] + location[3:]  # the third part is the tag of the chosen model
+    key = ""
+    for part in location:
+        key += f"[{part}]" if isinstance(part, int) else f".{part}" if key else str(part)
+    reason = problem["msg"].removeprefix("Value error, ")
+    if problem["type"] == "extra_forbidden":
+        reason = f"unknown key{_did_you_mean(str(location[-1]), _keys_at(problem['loc']))}"
+    elif problem["type"] == "missing":
+        reason = "missing"
+    return f"{key}: {reason}" if key else reason
+
+
+def _keys_at(location: tuple[str | int, ...]) -> list[str]:
+    models: dict[str | int, type[BaseModel]] = {
+        "apps": App,
+        "events": EventSource,
+        "ranks": ChartFiles,
+        "reader": Reader,
+    }
+    if location[2:3] == ("feed",):
+        return list(ChartFeed.model_fields)
+    parents = [part for part in location[:-1] if part in models]
+    return list((models[parents[-1]] if parents else Sources).model_fields)
+
+
+def _did_you_mean(word: str, known: Iterable[str]) -> str:
+    known = list(known)
+    if close := difflib.get_close_matches(word, known, n=1):
+        return f" (did you mean {close[0]}?)"
+    return f" (known: {', '.join(known)})" if known else ""

@@ -1,0 +1,224 @@
+"""Open the warehouse, create the raw contract in it, and let one run write at a time."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import re
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import duckdb
+
+from flows.errors import AfterhypeError
+from flows.settings import Settings
+
+RAW_CONTRACT = """
+create schema if not exists raw;
+create schema if not exists ops;
+
+-- the ledger: one row per extract; rows_seen = rows_landed + rows_rejected + rows_duplicate
+create table if not exists raw.extracts (
+    extract_id varchar primary key,
+    source varchar not null,
+    kind varchar not null check (kind in ('events', 'ranks')),
+    format varchar not null,
+    uri varchar not null,
+    checksum varchar not null,
+    bytes bigint not null,
+    modified_at timestamp not null,
+    rows_seen bigint not null,
+    rows_landed bigint not null,
+    rows_rejected bigint not null,
+    rows_duplicate bigint not null,
+    min_event_time timestamp,
+    max_event_time timestamp,
+    status varchar not null check (status in ('landed', 'quarantined', 'discarded', 'failed')),
+    landed_at timestamp not null,
+    judged_at timestamp, -- when the raw gate judged it; null: landed by a run that did not get there
+    error varchar,
+);
+
+-- one row per event; (app_id, event_id) is unique among the extracts whose status is landed
+create table if not exists raw.app_events (
+    app_id varchar not null,
+    event_id uuid not null,
+    user_key uuid not null,
+    event_name varchar not null,
+    event_time timestamp not null,
+    platform varchar,
+    country varchar,
+    app_version varchar,
+    channel varchar,
+    properties json,
+    extract_id varchar not null,
+    landed_at timestamp not null,
+);
+
+-- events that another extract had delivered already: kept, because that extract may be quarantined
+create table if not exists raw.app_event_duplicates as from raw.app_events limit 0;
+
+create table if not exists raw.rejects (
+    extract_id varchar not null,
+    source varchar not null,
+    line_number bigint,
+    reason varchar not null,
+    line varchar,
+    rejected_at timestamp not null,
+);
+
+-- one row per fetch of a chart, failed ones too
+create table if not exists raw.chart_snapshots (
+    snapshot_id varchar primary key,
+    source varchar not null,
+    store varchar not null,
+    storefront varchar not null,
+    chart varchar not null,
+    genre varchar not null,
+    snapshot_at timestamp not null,
+    requested_limit integer,
+    depth integer not null,
+    feed_updated_at timestamp,
+    status varchar not null check (status in ('observed', 'unchanged', 'failed')),
+    content_hash varchar,
+    error varchar,
+    extract_id varchar,
+    landed_at timestamp not null,
+);
+
+create table if not exists raw.chart_ranks (
+    snapshot_id varchar not null,
+    rank integer not null,
+    store_app_id varchar not null,
+    app_name varchar,
+    publisher varchar,
+    url varchar,
+    extract_id varchar,
+);
+
+-- the sources file as the models see it, rewritten at each run
+create table if not exists raw.apps (
+    app_id varchar not null,
+    name varchar not null,
+    description varchar,
+    is_simulated boolean not null,
+);
+create table if not exists raw.app_store_ids (
+    app_id varchar not null,
+    store varchar not null,
+    store_app_id varchar not null,
+);
+create table if not exists raw.event_sources (
+    source varchar not null,
+    app_id varchar not null,
+    complete_through date,
+);
+
+-- what each publication was made of: the same fingerprint again means that nothing is new
+create table if not exists ops.publications (
+    publication_id varchar not null,
+    fingerprint varchar not null,
+    published_at timestamp not null,
+);
+
+create table if not exists ops.gate_results (
+    run_id varchar not null,
+    stage varchar not null check (stage in ('raw', 'mart')),
+    checked_at timestamp not null,
+    suite varchar not null,
+    subject varchar not null,
+    expectation varchar not null,
+    severity varchar not null check (severity in ('critical', 'warning')),
+    success boolean not null,
+    unexpected_count bigint,
+    sample json,
+    message varchar,
+);
+"""
+
+
+@contextmanager
+def connect(settings: Settings, *, read_only: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open the warehouse for the length of a block, in UTC, and close it whatever happens.
+
+    Raises AfterhypeError when there is no warehouse to read, or another process holds it.
+    """
+    path = settings.warehouse_path
+    if read_only and not path.exists():
+        raise AfterhypeError(
+            f"{path}: no warehouse yet. Run `afterhype run` (or `afterhype demo`) first, "
+            "or point --home at an existing one."
+        )
+    path.parent.mkdir(parents=True, exist_ok=True)
+    config: dict[str, str | bool | int | float | list[str]] = {
+        "temp_directory": str(settings.home / "tmp"),
+    }
+    if settings.memory_limit:
+        config["memory_limit"] = settings.memory_limit
+    if settings.threads:
+        config["threads"] = settings.threads
+    try:
+        con = duckdb.connect(str(path), read_only=read_only, config=config)
+    except duckdb.IOException as error:
+        raise AfterhypeError(_explain_open_failure(path, str(error))) from error
+    try:
+        con.execute("set TimeZone = 'UTC'")
+        con.execute("set enable_progress_bar = false")
+        yield con
+    finally:
+        con.close()
+
+
+def create_schemas(con: duckdb.DuckDBPyConnection) -> None:
+    """Create what the raw contract needs and the warehouse lacks."""
+    con.execute(RAW_CONTRACT)
+
+
+@contextmanager
+def writer(settings: Settings, on_wait: Callable[[str], None] | None = None) -> Iterator[None]:
+    """Be the one writer of this home for the length of a block; wait for another one first.
+
+    The kernel frees the lock when its holder dies, so a killed run never blocks the next one.
+    Raises AfterhypeError after ``settings.writer_wait_seconds``.
+    """
+    settings.home.mkdir(parents=True, exist_ok=True)
+    deadline = time.monotonic() + settings.writer_wait_seconds
+    with settings.lock_path.open("a+", encoding="utf-8") as lock:
+        waited = False
+        while not _try_lock(lock.fileno()):
+            lock.seek(0)
+            holder = lock.read().strip() or "another process"
+            if time.monotonic() >= deadline:
+                raise AfterhypeError(
+                    f"{settings.home}: still being written by {holder} after "
+                    f"{settings.writer_wait_seconds} s. Wait for it, end it, or raise "
+                    "AFTERHYPE_WRITER_WAIT_SECONDS."
+                )
+            if on_wait and not waited:
+                on_wait(f"waiting: {settings.home} is being written by {holder}")
+            waited = True
+            time.sleep(0.2)
+        lock.truncate(0)
+        lock.write(f"process {os.getpid()} since {datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC")
+        lock.flush()
+        yield
+
+
+def _try_lock(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _explain_open_failure(path: Path, message: str) -> str:
+    if holder := re.search(r"PID (\d+)", message):
+        return (
+            f"{path}: process {holder[1]} has the warehouse open. Readers belong on "
+            "published/marts.duckdb (`afterhype query`), which is never locked."
+        )
+    return f"{path}: cannot be opened: {message}"

@@ -1,0 +1,1 @@
+"""The demo: simulated apps of known retention, delivered as careless vendors do."""

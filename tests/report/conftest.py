@@ -1,0 +1,281 @@
+"""A published marts file made by rule: small, exact, and with every awkward case in it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+
+import duckdb
+import pytest
+
+HORIZON = 90
+WATERMARK = date(2026, 3, 31)
+
+
+@dataclass(frozen=True)
+class AppRule:
+    """`daily_users` start on each day from `first_day`; day n keeps `day_1` × n^-decay of them."""
+
+    app_id: str
+    name: str
+    first_day: date = date(2026, 2, 10)
+    daily_users: int = 100
+    day_1: float = 0.1
+    decay: float = 0.8
+    is_simulated: bool = False
+    description: str | None = None
+    peak_rank: int | None = None
+
+
+SPIKE = AppRule(
+    "spike",
+    "Spike Video",
+    daily_users=200,
+    is_simulated=True,
+    description="modelled after an AI video app that led the chart for a week",
+    peak_rank=1,
+)
+HABIT = AppRule("habit", "Habit & Co", day_1=0.5, decay=0.15, peak_rank=8)
+QUIET = AppRule("quiet", "Quiet", first_day=date(2026, 3, 28), daily_users=10)
+
+GATES = [
+    {
+        "stage": "raw",
+        "subject": f"extract-{i}",
+        "suite": "app_events",
+        "expectation": "event_time is never null",
+        "severity": "critical",
+        "success": True,
+        "unexpected_count": 0,
+        "message": "",
+    }
+    for i in range(3)
+] + [
+    {
+        "stage": "mart",
+        "subject": "fct_app_activity_daily",
+        "suite": "activity",
+        "expectation": "daily users within the usual range",
+        "severity": "warning",
+        "success": False,
+        "unexpected_count": 2,
+        "message": "2 days above the range, <b>look</b>",
+    }
+]
+
+MARTS = """
+create schema marts;
+create table rule (
+    app_id varchar, app_name varchar, description varchar, is_simulated boolean,
+    first_day date, daily_users bigint, day_1 double, decay double, peak_rank integer
+);
+"""
+
+DERIVED = (
+    f"""
+create table marts.fct_cohort_retention_daily as
+with grid as (
+    select r.*, cast(c.day as date) as cohort_date, n.n as day_n
+    from rule as r,
+        generate_series(r.first_day, $watermark, interval 1 day) as c(day),
+        generate_series(0, {HORIZON}) as n(n)
+    where r.daily_users > 0
+)
+select
+    app_id, cohort_date, s.platform, 'unknown' as country, 'unknown' as channel,
+    cast(day_n as integer) as day_n,
+    cohort_date + cast(day_n as integer) as activity_date,
+    daily_users // 2 as cohort_users,
+    case when is_complete then daily_users // 2 end as eligible_users,
+    case when is_complete then kept end as retained_users,
+    case when is_complete then least(daily_users // 2, kept * 2) end as returned_users,
+    case when cohort_date + cast(day_n as integer) < $watermark then kept end as retained_users_24h,
+    is_complete,
+    cohort_date + cast(day_n as integer) as completes_on
+from grid, (values ('ios'), ('android')) as s(platform), lateral (
+    select
+        cohort_date + cast(day_n as integer) <= $watermark as is_complete,
+        case when day_n = 0 then daily_users // 2
+             else cast(daily_users // 2 * day_1 * power(day_n, -decay) as bigint) end as kept
+);
+
+create table marts.fct_retention_curves as
+with sums as (
+    select app_id, definition, day_n as period_n,
+        sum(eligible_users)::bigint as n,
+        sum(if(definition = 'classic', retained_users, returned_users))::bigint as k,
+        count(distinct cohort_date) filter (where is_complete) as cohorts,
+        min(completes_on) as completes_on
+    from marts.fct_cohort_retention_daily, (values ('classic'), ('unbounded')) as d(definition)
+    group by all
+)
+select
+    app_id, definition, 'day' as period, period_n, period_n as period_n_end,
+    n as eligible_users, k as retained_users, k / n as retention_rate,
+    (k + 1.9208 - 1.96 * sqrt(k * (1 - k / n) + 0.9604)) / (n + 3.8416) as ci_low,
+    (k + 1.9208 + 1.96 * sqrt(k * (1 - k / n) + 0.9604)) / (n + 3.8416) as ci_high,
+    cohorts, cohorts > 0 as is_complete, completes_on
+from sums;
+
+create table marts.dim_apps as
+select app_id, app_name, description, true as is_tracked, is_simulated,
+    case when daily_users > 0 then first_day end as first_event_date,
+    case when daily_users > 0 then $watermark end as watermark,
+    case when daily_users > 0 then daily_users * ($watermark - first_day + 1) end as users,
+    cast(null as bigint) as events
+from rule
+union all
+select 'apple:1', 'Somebody else', null, false, false, null, null, null, null;
+
+create table marts.fct_growth_accounting as
+with periods as (
+    select
+        r.*, p.period, p.days, cast(w.day as date) as period_start,
+        row_number() over (partition by r.app_id, p.period order by w.day) - 1 as k
+    from rule as r, (values ('day', 1), ('week', 7)) as p(period, days), lateral (
+        select unnest(
+            generate_series(date_trunc(p.period, r.first_day), $watermark, to_days(p.days))
+        )
+    ) as w(day)
+    where r.daily_users > 0
+),
+parts as (
+    select
+        *,
+        cast(round(daily_users * (1 + 6 * exp(-k / 4))) as bigint) as new,
+        cast(round(daily_users * (least(k, 6) / 8)) as bigint) as resurrected,
+        case when k = 0 then 0 else cast(round(daily_users * (1 + 5 * exp(-k / 6))) as bigint) end
+            as churned
+    from periods
+)
+select
+    app_id, period, period_start, daily_users * 9 as active, new,
+    daily_users * 9 - new - resurrected as retained, resurrected, churned,
+    (new + resurrected) / nullif(churned, 0) as quick_ratio,
+    period_start + days <= $watermark + 1 as is_complete, period_start + days - 1 as completes_on
+from parts;
+
+create table marts.fct_app_activity_daily as
+select app_id, cast(d.day as date) as activity_date, daily_users * 2 as dau, daily_users * 9 as wau,
+    daily_users * 20 as mau, 0.1 as stickiness, daily_users as new_users, daily_users * 7 as events
+from rule, generate_series(first_day, $watermark, interval 1 day) as d(day)
+where daily_users > 0;
+
+create table marts.fct_app_ranks_daily as
+with days as (
+    select r.*, cast(d.day as date) as rank_date,
+        cast(r.peak_rank * power(1.08, abs(d.day::date - first_day - 6)) as integer) as position,
+        d.day::date between date '2026-02-20' and date '2026-02-22' as is_gap
+    from rule as r, generate_series(first_day, $watermark, interval 1 day) as d(day)
+    where r.peak_rank is not null
+)
+select 'apple' as store, 'us' as storefront, 'top-free' as chart, 'all' as genre,
+    app_id || '-id' as store_app_id, rank_date, app_id, app_name,
+    case when is_gap then 'not_fetched' when position > 100 then 'off_chart' else 'ranked' end
+        as state,
+    case when not is_gap and position <= 100 then position end as rank,
+    case when not is_gap and position <= 100 then position end as best_rank,
+    case when not is_gap then 100 end as depth,
+    case when is_gap then 0 else 1 end as snapshots
+from days;
+
+create table marts.fct_rank_summary as
+select store, storefront, chart, genre, store_app_id, any_value(app_id) as app_id,
+    any_value(app_name) as app_name, min(rank) as peak_rank,
+    arg_min(rank_date, (rank, rank_date)) as peak_date,
+    arg_max(state, rank_date) as latest_state, arg_max_null(rank, rank_date) as latest_rank,
+    max(rank_date) as latest_date
+from marts.fct_app_ranks_daily group by all;
+
+create table marts.data_freshness as
+select 'events of ' || app_name as source, 'events' as kind, app_id,
+    timestamp '2026-04-01 04:05:00' as last_landed_at,
+    timestamp '2026-03-31 23:59:00' as last_event_time,
+    50::bigint as extracts_landed, 1::bigint as extracts_quarantined, 0::bigint as extracts_failed,
+    123456::bigint as rows_landed, 7::bigint as rows_rejected, 89::bigint as rows_duplicate
+from rule where daily_users > 0;
+
+create table marts.app_scorecard as
+with points as (
+    select app_id, period_n as n, retention_rate as rate, ci_low, ci_high, eligible_users, cohorts,
+        completes_on, is_complete
+    from marts.fct_retention_curves where definition = 'classic' and period_n in (1, 7, 30, 60)
+),
+wide as (
+    select r.app_id, r.app_name, r.is_simulated, min(c.cohort_date) as first_cohort_date,
+        any_value(case when r.daily_users > 0 then $watermark end) as watermark,
+        any_value(d.users) as users, count(distinct c.cohort_date) as cohorts,
+    from rule as r
+    left join marts.fct_cohort_retention_daily as c using (app_id)
+    left join marts.dim_apps as d using (app_id)
+    group by all
+)
+select w.*,
+"""
+    + ",\n".join(
+        f"""p{n}.rate as d{n}_rate, p{n}.ci_low as d{n}_ci_low, p{n}.ci_high as d{n}_ci_high,
+    p{n}.eligible_users as d{n}_eligible_users, p{n}.cohorts as d{n}_cohorts,
+    p{n}.completes_on as d{n}_completes_on, p{n}.is_complete as d{n}_is_complete"""
+        for n in (1, 7, 30, 60)
+    )
+    + """,
+    s.peak_rank, s.peak_date as peak_rank_date, s.storefront as peak_storefront,
+    s.chart as peak_chart, s.latest_rank, s.latest_state as latest_rank_state,
+    s.latest_date as latest_rank_date
+from wide as w
+left join marts.fct_rank_summary as s using (app_id)
+"""
+    + "\n".join(
+        f"left join points as p{n} on w.app_id = p{n}.app_id and p{n}.n = {n}"
+        for n in (1, 7, 30, 60)
+    )
+    + ";"
+)
+
+
+def build_marts(path: Path, apps: Sequence[AppRule]) -> Path:
+    """Write a marts file with every table of the contract that the report reads."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # As publish does: built under another name, so that "marts.<table>" is not ambiguous.
+    building = path.with_name("building.duckdb")
+    with duckdb.connect(str(building)) as con:
+        con.execute(MARTS)
+        for app in apps:
+            con.execute(
+                "insert into rule values (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                [
+                    app.app_id,
+                    app.name,
+                    app.description,
+                    app.is_simulated,
+                    app.first_day,
+                    app.daily_users,
+                    app.day_1,
+                    app.decay,
+                    app.peak_rank,
+                ],
+            )
+        con.execute(f"set variable watermark = date '{WATERMARK}'")
+        con.execute(DERIVED.replace("$watermark", "getvariable('watermark')"))
+        con.execute("drop table rule")
+        con.execute(
+            """
+            create table marts.publication as
+            select
+                '20260401T040500-abc123' as publication_id, cast(? as timestamp) as built_at,
+                '0.1.0+deadbee' as code_version, 'sha256:0123456789abcdef' as definition_hash,
+                'UTC' as timezone, cast('{}' as json) as watermarks,
+                cast('{"dim_apps": 3}' as json) as row_counts, cast(? as json) as gate_results
+            """,
+            [datetime(2026, 4, 1, 4, 5), json.dumps(GATES)],
+        )
+    return building.rename(path)
+
+
+@pytest.fixture
+def make_marts(tmp_path: Path) -> Callable[..., Path]:
+    """`make_marts(SPIKE, HABIT)`: the path of a fresh marts file with these apps."""
+    return lambda *apps: build_marts(tmp_path / "published" / "marts.duckdb", apps)

@@ -1,0 +1,115 @@
+"""The page in a real browser: drawn, quiet, offline, and fitting, at every width and scheme."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, sync_playwright
+
+from flows.report import write_site
+from tests.report.conftest import HABIT, QUIET, SPIKE, AppRule
+
+NAMES = AppRule("long", "</script><b>" + "Supercalifragilistic" * 6, is_simulated=True, peak_rank=2)
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    executable = shutil.which("chromium") or shutil.which("google-chrome")
+    if executable is None:
+        pytest.fail("No browser to look at the report with: `apt-get install chromium`.")
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=executable, args=ARGUMENTS)
+        yield running
+        running.close()
+
+
+@pytest.fixture
+def index(make_marts) -> Path:
+    marts = make_marts(SPIKE, HABIT, QUIET, NAMES)
+    return write_site(marts, marts.parent / "site")
+
+
+@pytest.mark.parametrize(
+    ("width", "scheme"), [(1280, "light"), (1280, "dark"), (390, "light"), (390, "dark")]
+)
+def test_the_page_is_drawn_without_a_word_or_a_request(browser, index, width, scheme):
+    context = browser.new_context(
+        viewport={"width": width, "height": 900},
+        color_scheme=scheme,
+        timezone_id="America/Los_Angeles",
+    )
+    page = context.new_page()
+    said: list[str] = []
+    requested: list[str] = []
+    page.on("console", lambda message: said.append(message.text))
+    page.on("pageerror", lambda error: said.append(str(error)))
+    page.on("request", lambda request: requested.append(request.url))
+
+    page.goto(index.as_uri())
+    page.wait_for_selector("html[data-charts=drawn]", state="attached")
+
+    assert said == []
+    assert [url for url in requested if not url.startswith(("file:", "data:"))] == []
+    sizes = page.eval_on_selector_all(
+        ".chart",
+        """charts => charts.map(chart => {
+            const box = chart.querySelector("svg")?.getBoundingClientRect();
+            return [chart.id, box?.width ?? 0, box?.height ?? 0];
+        })""",
+    )
+    # Curves twice; a triangle, growth and quick ratio per app; one chart of ranks.
+    assert len(sizes) == 2 + 3 * 4 + 1
+    assert [size for size in sizes if size[1] < 200 or size[2] < 50] == []
+    assert page.evaluate("document.documentElement.scrollWidth") == width
+    context.close()
+
+
+def test_dark_and_light_differ_in_charts_too(browser, index):
+    colours = []
+    for scheme in ("light", "dark"):
+        page = browser.new_page(color_scheme=scheme)
+        page.goto(index.as_uri())
+        page.wait_for_selector("html[data-charts=drawn]", state="attached")
+        colours.append(
+            page.eval_on_selector(
+                "#curve-classic .mark-line path", "path => getComputedStyle(path).stroke"
+            )
+        )
+        page.close()
+
+    assert len(set(colours)) == 2
+    assert all(colour.startswith("rgb") for colour in colours)
+
+
+def test_days_stand_where_they_are_in_any_time_zone(browser, index):
+    labels = []
+    for zone in ("America/Los_Angeles", "Asia/Tokyo"):
+        page = browser.new_page(timezone_id=zone)
+        page.goto(index.as_uri())
+        page.wait_for_selector("html[data-charts=drawn]", state="attached")
+        labels.append(page.locator("#ranks-0 .role-axis-label").all_text_contents())
+        page.close()
+
+    assert labels[0]
+    assert labels[0] == labels[1]
+
+
+def test_the_keyboard_reaches_the_findings_first(browser, index):
+    page = browser.new_page()
+    page.goto(index.as_uri())
+    page.keyboard.press("Tab")
+
+    assert page.evaluate("document.activeElement.textContent") == "Skip to the findings"
+    page.close()

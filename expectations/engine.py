@@ -1,0 +1,262 @@
+"""Run suites with Great Expectations inside DuckDB, and show what came of them in Data Docs.
+
+Importing this module imports Great Expectations, which takes seconds: import it where it is used.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")  # read once, by the import below
+
+import great_expectations as gx
+import sqlalchemy as sa
+from great_expectations.core.run_identifier import RunIdentifier
+from great_expectations.data_context.types.base import DataContextConfig, ProgressBarsConfig
+from sqlalchemy.engine.cursor import FullyBufferedCursorFetchStrategy
+
+from expectations.checks import Check, Suite
+from expectations.no_violations import ExpectNoViolations
+from expectations.suites import mart_suites, raw_suites
+
+_SITE = "afterhype quality gates"
+_VIEWS = "expectations.data_docs.view"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """What a check found: how many violations and the rows themselves, or why it could not run.
+
+    ``rows`` is complete for raw suites, where each row is an extract; for marts it is the first
+    200 at most.
+    """
+
+    count: int = 0
+    rows: tuple[dict[str, Any], ...] = ()
+    error: str | None = None
+
+
+def judge(
+    suites: Sequence[Suite],
+    *,
+    warehouse: Path,
+    config: dict[str, str | int],
+    extract_ids: Sequence[str],
+    run_name: str,
+    results_dir: Path,
+    docs_dir: Path,
+    runs_kept: int,
+) -> dict[str, tuple[Outcome, ...]]:
+    """The outcome of every check, by suite name, in the order of the suite's checks.
+
+    The warehouse is opened read-only and closed again. ``config`` is DuckDB's. The results are
+    kept as JSON in ``results_dir`` and shown in ``docs_dir``, those of the newest ``runs_kept``
+    runs of these suites.
+    """
+    context = _context(results_dir, docs_dir)
+    with _opened(context, warehouse, config, suites, extract_ids) as (source, engine):
+        validations = _validate(context, source, suites, run_name)
+        outcomes = {
+            suite.name: _outcomes(suite, validations.get(suite.name, []), engine)
+            for suite in suites
+        }
+    _forget_old_runs(context, suites, runs_kept)
+    _write_data_docs(context, docs_dir, run_name)
+    return outcomes
+
+
+def _context(results_dir: Path, docs_dir: Path) -> Any:
+    """Suites are code and live in memory; results and pages are files."""
+    logging.getLogger("great_expectations").setLevel(logging.ERROR)
+    stores = {
+        name: {"class_name": kind, "store_backend": {"class_name": "InMemoryStoreBackend"}}
+        for name, kind in (
+            ("expectations", "ExpectationsStore"),
+            ("checkpoints", "CheckpointStore"),
+            ("validation_definition_store", "ValidationDefinitionStore"),
+        )
+    }
+    stores["results"] = {
+        "class_name": "ValidationResultsStore",
+        "store_backend": _folder(results_dir),
+    }
+    page = {"module_name": _VIEWS, "class_name": "OfflinePageView"}
+    site = {
+        "class_name": "SiteBuilder",
+        "show_how_to_buttons": False,
+        "store_backend": _folder(docs_dir),
+        "site_index_builder": {
+            "class_name": "DefaultSiteIndexBuilder",
+            "view": {"module_name": _VIEWS, "class_name": "OfflineIndexPageView"},
+        },
+        "site_section_builders": {
+            "expectations": {"view": page},
+            "validations": {"view": page},
+            "profiling": "None",
+        },
+    }
+    return gx.get_context(
+        mode="ephemeral",
+        project_config=DataContextConfig(
+            stores=stores,
+            expectations_store_name="expectations",
+            checkpoint_store_name="checkpoints",
+            validation_results_store_name="results",
+            data_docs_sites={_SITE: site},
+            progress_bars=ProgressBarsConfig(globally=False),
+            analytics_enabled=False,
+        ),
+    )
+
+
+def _folder(path: Path) -> dict[str, Any]:
+    path.mkdir(parents=True, exist_ok=True)
+    return {"class_name": "TupleFilesystemStoreBackend", "base_directory": str(path)}
+
+
+@contextmanager
+def _opened(
+    context: Any,
+    warehouse: Path,
+    config: dict[str, str | int],
+    suites: Sequence[Suite],
+    extract_ids: Sequence[str],
+) -> Iterator[tuple[Any, sa.Engine]]:
+    """The warehouse as a data source, closed afterwards: DuckDB has one writer or some readers."""
+    source = context.data_sources.add_sql(
+        "warehouse",
+        connection_string=sa.URL.create("duckdb", database=str(warehouse)).render_as_string(),
+        create_temp_table=False,
+        kwargs={"connect_args": {"read_only": True, "config": config}},
+    )
+    engine = source.get_execution_engine().engine
+    prepare = [query for suite in suites for query in suite.prepare]
+
+    @sa.event.listens_for(engine, "connect")
+    def _prepare(connection: Any, _record: Any) -> None:
+        cursor = connection.cursor()
+        cursor.execute("set TimeZone = 'UTC'")
+        cursor.execute("set enable_progress_bar = false")
+        cursor.execute("create or replace temp table new_extracts (extract_id varchar)")
+        if extract_ids:
+            cursor.execute("insert into new_extracts select unnest(?)", [list(extract_ids)])
+        for query in prepare:
+            cursor.execute(query)
+
+    # Great Expectations reads results after it has closed their connection, which DuckDB forgets.
+    @sa.event.listens_for(engine, "after_cursor_execute")
+    def _buffer(_conn: Any, cursor: Any, _sql: Any, _args: Any, execution: Any, _many: Any) -> None:
+        execution.cursor_fetch_strategy = FullyBufferedCursorFetchStrategy(cursor)
+
+    engine.dispose()  # a connection that was opened before the listeners is not prepared
+    try:
+        yield source, engine
+    finally:
+        engine.dispose()
+        source.get_engine().dispose()
+
+
+def _validate(
+    context: Any, source: Any, suites: Sequence[Suite], run_name: str
+) -> dict[str, list[Any]]:
+    """Great Expectations' results by suite name."""
+    definitions = []
+    for suite in suites:
+        asset = source.add_query_asset(name=suite.name, query=suite.batch)
+        definitions.append(
+            context.validation_definitions.add(
+                gx.ValidationDefinition(
+                    name=suite.name,
+                    data=asset.add_batch_definition_whole_table("whole"),
+                    suite=context.suites.add(_as_suite(suite)),
+                )
+            )
+        )
+    checkpoint = context.checkpoints.add(
+        gx.Checkpoint(
+            name=suites[0].stage,
+            validation_definitions=definitions,
+            result_format={"result_format": "COMPLETE"},
+        )
+    )
+    run = checkpoint.run(run_id=RunIdentifier(run_name=run_name, run_time=datetime.now(UTC)))
+    return {result.suite_name: result.results for result in run.run_results.values()}
+
+
+def _outcomes(suite: Suite, results: list[Any], engine: sa.Engine) -> tuple[Outcome, ...]:
+    by_position = {result.expectation_config.meta["position"]: result for result in results}
+    return tuple(
+        _outcome(suite, check, by_position.get(position), engine)
+        for position, check in enumerate(suite.checks)
+    )
+
+
+def _outcome(suite: Suite, check: Check, result: Any, engine: sa.Engine) -> Outcome:
+    """A check without a result, or with an exception in it, has not passed."""
+    if result is None:
+        return Outcome(error="Great Expectations returned no result")
+    if error := _exception(result.exception_info):
+        return Outcome(error=error)
+    if result.success:
+        return Outcome()
+    count = int(result.result["observed_value"])
+    rows = tuple(result.result["details"]["unexpected_rows"])
+    if suite.stage == "raw" and len(rows) < count:
+        # It returns 200 rows at most, and every offending extract must be known by name.
+        with engine.connect() as connection:
+            found = connection.exec_driver_sql(suite.violations_query(check)).mappings()
+            rows = tuple(dict(row) for row in found)
+    return Outcome(count=count, rows=rows)
+
+
+def _exception(info: dict[str, Any]) -> str | None:
+    """The first line of an exception's message, which comes flat or by metric."""
+    for one in [info] if "raised_exception" in info else info.values():
+        if one["raised_exception"]:
+            return str(one["exception_message"]).strip().partition("\n")[0]
+    return None
+
+
+def _forget_old_runs(context: Any, suites: Sequence[Suite], runs_kept: int) -> None:
+    """Forget per gate: hourly runs of the raw gate must not push out the daily mart gate."""
+    judged = {suite.name for suite in suites}
+    runs: dict[tuple[Any, str], list[Any]] = {}
+    for key in context.validation_results_store.list_keys():
+        if key.expectation_suite_identifier.name in judged:
+            runs.setdefault((key.run_id.run_time, key.run_id.run_name), []).append(key)
+    for run in sorted(runs, reverse=True)[runs_kept:]:
+        for key in runs[run]:
+            context.validation_results_store.remove_key(key)
+
+
+def _write_data_docs(context: Any, docs_dir: Path, run_name: str) -> None:
+    """Write the pages of this run and of every suite; earlier runs' pages stay as they are.
+
+    The index drops what the stores have forgotten; assets that no page uses are not left behind.
+    """
+    for suite in (*raw_suites(), *mart_suites()):
+        if suite.name not in {known.name for known in context.suites.all()}:
+            context.suites.add(_as_suite(suite))
+    of_this_run = [
+        key
+        for key in context.validation_results_store.list_keys()
+        if key.run_id.run_name == run_name
+    ]
+    context.build_data_docs(
+        site_names=[_SITE],
+        resource_identifiers=[*context.expectations_store.list_keys(), *of_this_run],
+    )
+    shutil.rmtree(docs_dir / "static", ignore_errors=True)
+
+
+def _as_suite(suite: Suite) -> Any:
+    checks = [ExpectNoViolations.of(check, i) for i, check in enumerate(suite.checks)]
+    return gx.ExpectationSuite(name=suite.name, expectations=checks)

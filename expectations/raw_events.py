@@ -1,0 +1,248 @@
+"""What must hold of an event extract before anything downstream may see it."""
+
+from __future__ import annotations
+
+from expectations.checks import Check, Suite, critical, warning
+
+# The range of event times keeps the search for repeated ids to the days that the new extracts
+# touch: variables are constants to the planner, so it skips the row groups of all other days.
+_TIME_RANGE = (
+    """
+    set variable gate_first_event = (
+        select min(events.event_time)
+        from raw.app_events as events semi join new_extracts using (extract_id)
+    )
+    """,
+    """
+    set variable gate_last_event = (
+        select max(events.event_time)
+        from raw.app_events as events semi join new_extracts using (extract_id)
+    )
+    """,
+)
+
+# One pass over the new events; every check then reads one short row per extract.
+_PROFILE = """
+create or replace temp table event_extract_profile as
+with
+
+ledger as (
+    select * from raw.extracts semi join new_extracts using (extract_id)
+    where kind = 'events' and status = 'landed'
+),
+
+events as (
+    select * from raw.app_events semi join ledger using (extract_id)
+),
+
+totals as (
+    select
+        extract_id,
+        count(*) as events,
+        count(*) filter (where event_time < timestamp '1990-01-01') as events_before_1990,
+        count(*) filter (where event_time = date_trunc('day', event_time)) as events_at_midnight,
+        count(*) filter (where trim(event_name) = '') as events_without_name,
+    from events
+    group by extract_id
+),
+
+users as (
+    select extract_id, max(events) as events_of_busiest_user
+    from (select extract_id, user_key, count(*) as events from events group by all)
+    group by extract_id
+),
+
+instants as (
+    select
+        extract_id,
+        max(events) as events_at_commonest_time,
+        arg_max(event_time, events) as commonest_time,
+    from (select extract_id, event_time, count(*) as events from events group by all)
+    group by extract_id
+),
+
+landed_nearby as (
+    select app_id, event_id, extract_id
+    from raw.app_events semi join (select * from raw.extracts where status = 'landed')
+        using (extract_id)
+    where event_time between getvariable('gate_first_event') and getvariable('gate_last_event')
+),
+
+repeated_ids as (
+    select app_id, event_id
+    from landed_nearby semi join (select app_id, event_id from events) using (app_id, event_id)
+    group by app_id, event_id
+    having count(*) > 1
+),
+
+repeated as (
+    select extract_id, count(*) as events_repeated
+    from events semi join repeated_ids using (app_id, event_id)
+    group by extract_id
+),
+
+earlier as (
+    select ledger.extract_id, max(others.max_event_time) as source_reached
+    from ledger
+    inner join raw.extracts as others
+        on others.source = ledger.source and others.status = 'landed'
+        and others.extract_id not in (select extract_id from new_extracts)
+    group by ledger.extract_id
+),
+
+final as (
+    select
+        ledger.extract_id,
+        ledger.source,
+        ledger.rows_seen,
+        ledger.rows_landed,
+        ledger.rows_rejected,
+        ledger.rows_duplicate,
+        ledger.max_event_time,
+        earlier.source_reached,
+        instants.commonest_time,
+        coalesce(totals.events, 0) as events,
+        coalesce(totals.events_before_1990, 0) as events_before_1990,
+        coalesce(totals.events_at_midnight, 0) as events_at_midnight,
+        coalesce(totals.events_without_name, 0) as events_without_name,
+        coalesce(users.events_of_busiest_user, 0) as events_of_busiest_user,
+        coalesce(instants.events_at_commonest_time, 0) as events_at_commonest_time,
+        coalesce(repeated.events_repeated, 0) as events_repeated,
+    from ledger
+    left join totals using (extract_id)
+    left join users using (extract_id)
+    left join instants using (extract_id)
+    left join repeated using (extract_id)
+    left join earlier using (extract_id)
+)
+
+select * from final
+"""
+
+
+def raw_events() -> Suite:
+    """One row of the batch is one new event extract: its ledger row and a profile of its events."""
+    return Suite(
+        name="raw_events",
+        stage="raw",
+        subject="new event extracts",
+        batch="select * from event_extract_profile",
+        checks=(*_volume(), *_identity(), *_time()),
+        prepare=(*_TIME_RANGE, _PROFILE),
+    )
+
+
+def _volume() -> tuple[Check, ...]:
+    return (
+        critical(
+            "an extract brings at least one readable event",
+            "An empty or wholly rejected extract is a broken export or a wrong mapping.",
+            """
+            select extract_id, rows_rejected as unexpected_count, rows_seen, rows_rejected
+            from {batch} where rows_landed + rows_duplicate = 0
+            """,
+        ),
+        critical(
+            "at most half of an extract's rows are rejected",
+            "What is left would not represent the users any more.",
+            """
+            select extract_id, rows_rejected as unexpected_count, rows_seen, rows_rejected
+            from {batch}
+            where rows_rejected > 0.5 * rows_seen and rows_landed + rows_duplicate > 0
+            """,
+        ),
+        warning(
+            "at most 5 % of an extract's rows are rejected",
+            "The rejects may share a platform or a version, and bias its retention.",
+            """
+            select extract_id, rows_rejected as unexpected_count, rows_seen, rows_rejected
+            from {batch} where rows_rejected > 0.05 * rows_seen and rows_rejected <= 0.5 * rows_seen
+            """,
+        ),
+        critical(
+            "an extract holds exactly the events that the ledger says landed",
+            "The ledger and the data disagree: a landing was tampered with or is broken.",
+            """
+            select extract_id, abs(events - rows_landed) as unexpected_count, rows_landed, events
+            from {batch} where events <> rows_landed
+            """,
+        ),
+        warning(
+            "an extract of duplicates reaches further in time than its source did before",
+            "More than 90 % was delivered before and nothing newer came: an old file was sent"
+            " again, or the export is stuck.",
+            """
+            select extract_id, rows_duplicate as unexpected_count, rows_seen, rows_duplicate,
+                max_event_time, source_reached
+            from {batch}
+            where rows_duplicate > 0.9 * rows_seen
+                and (max_event_time is null or max_event_time <= source_reached)
+            """,
+        ),
+    )
+
+
+def _identity() -> tuple[Check, ...]:
+    return (
+        critical(
+            "no event id of an app occurs twice among landed extracts",
+            "Repeated events inflate every count. Searched over the days the new extracts touch.",
+            """
+            select extract_id, events_repeated as unexpected_count, events
+            from {batch} where events_repeated > 0
+            """,
+        ),
+        critical(
+            "every event has a name",
+            "A blank name means that the mapping points at the wrong column.",
+            """
+            select extract_id, events_without_name as unexpected_count, events
+            from {batch} where events_without_name > 0
+            """,
+        ),
+        warning(
+            "no user has more than half of an extract's events (of 1000 or more)",
+            "Often a default user id, or a bot: many people seen as one, who never churns.",
+            """
+            select extract_id, events_of_busiest_user as unexpected_count, events
+            from {batch} where events >= 1000 and events_of_busiest_user > 0.5 * events
+            """,
+        ),
+    )
+
+
+def _time() -> tuple[Check, ...]:
+    return (
+        critical(
+            "at most 1 % of an extract's events are dated before 1990",
+            "Times near 1970 are missing or misread time stamps (seconds taken for milliseconds).",
+            """
+            select extract_id, events_before_1990 as unexpected_count, events
+            from {batch} where events_before_1990 > 0.01 * events
+            """,
+        ),
+        warning(
+            "no event is dated before 1990",
+            "One misdated event makes an app look decades old.",
+            """
+            select extract_id, events_before_1990 as unexpected_count, events
+            from {batch} where events_before_1990 between 1 and 0.01 * events
+            """,
+        ),
+        warning(
+            "no instant has more than half of an extract's events (of 100 or more)",
+            "The time of the export, or a truncated time stamp, was taken for the event time.",
+            """
+            select extract_id, events_at_commonest_time as unexpected_count, events, commonest_time
+            from {batch} where events >= 100 and events_at_commonest_time > 0.5 * events
+            """,
+        ),
+        warning(
+            "at most half of an extract's events (of 100 or more) happen at midnight sharp",
+            "The source gives days, not times: 24-hour windows and time zones lose their meaning.",
+            """
+            select extract_id, events_at_midnight as unexpected_count, events
+            from {batch} where events >= 100 and events_at_midnight > 0.5 * events
+            """,
+        ),
+    )

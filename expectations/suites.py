@@ -1,0 +1,32 @@
+"""Which suites judge at which gate."""
+
+from __future__ import annotations
+
+from expectations.activity import app_activity, growth_accounting
+from expectations.checks import Suite
+from expectations.ranks import app_ranks, rank_summary
+from expectations.raw_charts import raw_charts
+from expectations.raw_events import raw_events
+from expectations.retention import cohort_triangle, retention_curves
+from expectations.scorecard import apps, freshness, privacy, scorecard
+
+
+def raw_suites() -> tuple[Suite, ...]:
+    """The suites that decide whether a new extract may be seen downstream."""
+    return (raw_events(), raw_charts())
+
+
+def mart_suites() -> tuple[Suite, ...]:
+    """The suites that decide whether the marts are published."""
+    return (
+        apps(),
+        cohort_triangle(),
+        retention_curves(),
+        growth_accounting(),
+        app_activity(),
+        app_ranks(),
+        rank_summary(),
+        scorecard(),
+        freshness(),
+        privacy(),
+    )

@@ -1,0 +1,329 @@
+"""Each check passes on good data and finds the one thing it is there for."""
+
+from collections import Counter
+
+import pytest
+
+from expectations.suites import mart_suites, raw_suites
+
+SUITES = {suite.name: suite for suite in (*raw_suites(), *mart_suites())}
+CHECKS = [(suite.name, check) for suite in SUITES.values() for check in suite.checks]
+
+TRIANGLE = "marts.fct_cohort_retention_daily"
+CURVES = "marts.fct_retention_curves"
+GROWTH = "marts.fct_growth_accounting"
+ACTIVITY = "marts.fct_app_activity_daily"
+RANKS = "marts.fct_app_ranks_daily"
+SUMMARY = "marts.fct_rank_summary"
+SCORECARD = "marts.app_scorecard"
+FIRST_CELL = "cohort_date = '2024-01-01' and day_n = 1"
+MANY_EVENTS = """
+    delete from raw.app_events;
+    insert into raw.app_events by name
+    select 'alpha' as app_id, uuid() as event_id, uuid() as user_key, 'open' as event_name,
+        timestamp '2024-01-01 00:00:01' + interval (i) second as event_time, 'e1' as extract_id,
+        now()::timestamp as landed_at
+    from range(2000) as numbers (i);
+    update raw.extracts set rows_landed = 2000, rows_seen = 2000 where extract_id = 'e1';
+"""
+
+
+def repeat_row(table):
+    return f"insert into {table} select * from {table} limit 1"
+
+
+# (suite, how its check begins, what breaks it)
+PROVOCATIONS = [
+    (
+        "raw_events",
+        "an extract brings at least one",
+        "update raw.extracts set rows_landed = 0, rows_rejected = 6 where kind = 'events'",
+    ),
+    (
+        "raw_events",
+        "at most half of",
+        "update raw.extracts set rows_rejected = 7, rows_seen = 13 where kind = 'events'",
+    ),
+    (
+        "raw_events",
+        "at most 5 %",
+        "update raw.extracts set rows_rejected = 1, rows_seen = 7 where kind = 'events'",
+    ),
+    ("raw_events", "an extract holds exactly", "delete from raw.app_events where platform = 'ios'"),
+    (
+        "raw_events",
+        "an extract of duplicates",
+        """
+        update raw.extracts set rows_duplicate = 94, rows_seen = 100 where kind = 'events';
+        insert into raw.extracts select * replace (
+            'e0' as extract_id, timestamp '2024-02-01' as max_event_time
+        ) from raw.extracts where extract_id = 'e1'
+        """,
+    ),
+    ("raw_events", "no event id", repeat_row("raw.app_events")),
+    ("raw_events", "every event has a name", "update raw.app_events set event_name = ' '"),
+    (
+        "raw_events",
+        "no user has more than half",
+        MANY_EVENTS + "update raw.app_events set user_key = md5('0')::uuid"
+        " where event_time < '2024-01-01 00:20:00'",
+    ),
+    (
+        "raw_events",
+        "at most 1 %",
+        "update raw.app_events set event_time = '1970-01-20' where platform = 'android'",
+    ),
+    (
+        "raw_events",
+        "no event is dated before",
+        MANY_EVENTS + "update raw.app_events set event_time = '1970-01-20'"
+        " where event_time < '2024-01-01 00:00:05'",
+    ),
+    (
+        "raw_events",
+        "no instant",
+        MANY_EVENTS + "update raw.app_events set event_time = '2024-01-01 09:00:00'",
+    ),
+    (
+        "raw_events",
+        "at most half of an extract's events",
+        MANY_EVENTS + "update raw.app_events set event_time = event_time::date",
+    ),
+    (
+        "raw_charts",
+        "an extract brings at least one",
+        "delete from raw.chart_snapshots; update raw.extracts set rows_landed = 0, rows_seen = 0",
+    ),
+    (
+        "raw_charts",
+        "at most half",
+        "update raw.extracts set rows_rejected = 6, rows_seen = 11 where kind = 'ranks'",
+    ),
+    (
+        "raw_charts",
+        "at most 5 %",
+        "update raw.extracts set rows_rejected = 1, rows_seen = 6 where kind = 'ranks'",
+    ),
+    ("raw_charts", "no rank occurs twice", "update raw.chart_ranks set rank = 2 where rank = 1"),
+    ("raw_charts", "no app occurs twice", "update raw.chart_ranks set store_app_id = '222'"),
+    ("raw_charts", "ranks lie between", "update raw.chart_ranks set rank = rank - 1"),
+    ("raw_charts", "an observed snapshot has a depth", "delete from raw.chart_ranks"),
+    ("raw_charts", "an observed snapshot has an entry", "delete from raw.chart_ranks where rank=2"),
+    ("raw_charts", "a snapshot is at least half", "update raw.chart_snapshots set depth = 1"),
+    ("raw_charts", "every chart could", "update raw.chart_snapshots set status = 'failed'"),
+    ("dim_apps", "one row per", repeat_row("marts.dim_apps")),
+    ("dim_apps", "every tracked app", "delete from marts.dim_apps where app_id = 'beta'"),
+    ("dim_apps", "every app whose events", "update marts.dim_apps set watermark = null"),
+    ("dim_apps", "users and events", "update marts.dim_apps set events = 2"),
+    ("fct_cohort_retention_daily", "one row per", repeat_row(TRIANGLE)),
+    ("fct_cohort_retention_daily", "every app with users", f"truncate {TRIANGLE}"),
+    (
+        "fct_cohort_retention_daily",
+        "the cohorts' users",
+        f"delete from {TRIANGLE} where platform = 'ios'",
+    ),
+    ("fct_cohort_retention_daily", "every cohort has", f"delete from {TRIANGLE} where day_n = 2"),
+    (
+        "fct_cohort_retention_daily",
+        "0 <= retained",
+        f"update {TRIANGLE} set retained_users = 3 where {FIRST_CELL}",
+    ),
+    (
+        "fct_cohort_retention_daily",
+        "on day 0",
+        f"update {TRIANGLE} set retained_users = 1 where day_n = 0",
+    ),
+    (
+        "fct_cohort_retention_daily",
+        "unbounded retention never rises",
+        f"update {TRIANGLE} set returned_users = 0 where {FIRST_CELL}",
+    ),
+    (
+        "fct_cohort_retention_daily",
+        "a cell is complete exactly",
+        "update marts.dim_apps set watermark = '2024-01-03'",
+    ),
+    (
+        "fct_cohort_retention_daily",
+        "incomplete cells carry NULL",
+        f"update {TRIANGLE} set retained_users = 0 where not is_complete",
+    ),
+    (
+        "fct_cohort_retention_daily",
+        "24-hour windows",
+        f"update {TRIANGLE} set retained_users_24h = 0",
+    ),
+    (
+        "fct_cohort_retention_daily",
+        "no cohort starts after",
+        "update marts.dim_apps set watermark = '2024-01-01'",
+    ),
+    ("fct_retention_curves", "one row per", repeat_row(CURVES)),
+    ("fct_retention_curves", "rates lie within", f"update {CURVES} set ci_low = 0.99"),
+    ("fct_retention_curves", "a rate is", f"update {CURVES} set retention_rate = 0.5"),
+    (
+        "fct_retention_curves",
+        "a point has a rate",
+        f"update {CURVES} set retention_rate = 0 where period_n = 4",
+    ),
+    (
+        "fct_retention_curves",
+        "the curves' counts",
+        f"update {TRIANGLE} set retained_users = 2 where {FIRST_CELL}",
+    ),
+    ("fct_growth_accounting", "one row per", repeat_row(GROWTH)),
+    ("fct_growth_accounting", "active = retained", f"update {GROWTH} set retained = 2"),
+    ("fct_growth_accounting", "active = active before", f"update {GROWTH} set churned = 2"),
+    (
+        "fct_growth_accounting",
+        "periods follow",
+        f"delete from {GROWTH} where period_start = '2024-01-03'",
+    ),
+    (
+        "fct_growth_accounting",
+        "a period carries counts",
+        f"update {GROWTH} set active = 0 where period = 'week'",
+    ),
+    ("fct_growth_accounting", "quick ratio", f"update {GROWTH} set quick_ratio = 9"),
+    ("fct_app_activity_daily", "one row per", repeat_row(ACTIVITY)),
+    ("fct_app_activity_daily", "0 <= new users", f"update {ACTIVITY} set wau = 4"),
+    ("fct_app_activity_daily", "stickiness", f"update {ACTIVITY} set stickiness = 0.9"),
+    (
+        "fct_app_activity_daily",
+        "no activity after",
+        "update marts.dim_apps set watermark = '2024-01-03'",
+    ),
+    ("fct_app_activity_daily", "every app with users", f"truncate {ACTIVITY}"),
+    ("fct_app_activity_daily", "the new users", f"update {ACTIVITY} set new_users = 1"),
+    ("fct_app_ranks_daily", "one row per", repeat_row(RANKS)),
+    (
+        "fct_app_ranks_daily",
+        "state is",
+        f"update {RANKS} set state = 'off_chart' where state = 'not_fetched'",
+    ),
+    ("fct_app_ranks_daily", "1 <= best rank", f"update {RANKS} set rank = 9 where rank = 1"),
+    (
+        "fct_app_ranks_daily",
+        "no two apps",
+        f"update {RANKS} set rank = 1 where rank is not null",
+    ),
+    ("fct_app_ranks_daily", "there are ranks when", f"truncate {RANKS}"),
+    (
+        "fct_app_ranks_daily",
+        "every chart was fetched",
+        f"insert into {RANKS} select * replace ('de' as storefront) from {RANKS}"
+        " where rank_date = '2024-01-01'",
+    ),
+    ("fct_rank_summary", "one row per", repeat_row(SUMMARY)),
+    ("fct_rank_summary", "the summary's peak", f"update {SUMMARY} set peak_rank = 3"),
+    ("fct_rank_summary", "days in the top 10", f"update {SUMMARY} set days_top_10 = 5"),
+    ("fct_rank_summary", "the latest rank", f"update {SUMMARY} set latest_rank = 1"),
+    ("app_scorecard", "one row per app_id", repeat_row(SCORECARD)),
+    ("app_scorecard", "one row per tracked", f"delete from {SCORECARD} where app_id = 'beta'"),
+    ("app_scorecard", "D1 is shown", f"update {SCORECARD} set watermark = '2024-01-01'"),
+    (
+        "app_scorecard",
+        "D7 is shown",
+        f"update {SCORECARD} set d7_rate = 0, d7_is_complete = true, d7_cohorts = 1",
+    ),
+    ("app_scorecard", "D30 is shown", f"update {SCORECARD} set d30_rate = 0"),
+    (
+        "app_scorecard",
+        "D60 is shown",
+        f"update {SCORECARD} set d60_rate = 0, d60_is_complete = true, d60_cohorts = 1",
+    ),
+    ("app_scorecard", "rates lie within", f"update {SCORECARD} set d1_ci_high = 0.1"),
+    ("app_scorecard", "the milestones", f"update {SCORECARD} set d1_rate = 0.7"),
+    ("data_freshness", "one row per", repeat_row("marts.data_freshness")),
+    (
+        "data_freshness",
+        "every source has landed something",
+        "update marts.data_freshness set last_landed_at = null",
+    ),
+    (
+        "data_freshness",
+        "every source has landed something in",
+        "update marts.data_freshness set last_landed_at = '2024-01-01'",
+    ),
+    ("data_freshness", "no extract failed", "update marts.data_freshness set extracts_failed = 1"),
+    (
+        "marts_privacy",
+        "no mart has a column",
+        f"alter table {TRIANGLE} add column user_key varchar",
+    ),
+]
+
+
+def check_named(suite_name, beginning):
+    named = [c for c in SUITES[suite_name].checks if c.expectation.startswith(beginning)]
+    assert named, f"{suite_name} has no check that begins with {beginning!r}"
+    return min(named, key=lambda check: len(check.expectation))
+
+
+def violations(con, suite_name, check):
+    suite = SUITES[suite_name]
+    for query in suite.prepare:
+        con.execute(query)
+    found = con.execute(suite.violations_query(check))
+    columns = [column[0] for column in found.description]
+    return [dict(zip(columns, row, strict=True)) for row in found.fetchall()]
+
+
+@pytest.mark.parametrize(("suite_name", "check"), CHECKS, ids=lambda value: str(value)[:60])
+def test_a_check_passes_on_good_data_and_on_none(warehouse, empty_warehouse, suite_name, check):
+    assert violations(warehouse, suite_name, check) == []
+    assert violations(empty_warehouse, suite_name, check) == []
+
+
+@pytest.mark.parametrize(("suite_name", "beginning", "damage"), PROVOCATIONS)
+def test_a_check_finds_what_it_is_there_for(warehouse, suite_name, beginning, damage):
+    warehouse.execute(damage)
+    found = violations(warehouse, suite_name, check_named(suite_name, beginning))
+    assert found
+    if SUITES[suite_name].stage == "raw":
+        assert [row["extract_id"] for row in found] == ["c1" if "chart" in suite_name else "e1"]
+        assert all(row["unexpected_count"] >= 0 for row in found)
+
+
+def test_every_check_is_provoked():
+    provoked = {(suite, check_named(suite, name).expectation) for suite, name, _ in PROVOCATIONS}
+    assert {(suite, check.expectation) for suite, check in CHECKS} == provoked
+
+
+def test_no_two_checks_of_a_suite_say_the_same():
+    repeated = Counter((suite, check.expectation) for suite, check in CHECKS)
+    assert max(repeated.values()) == 1
+
+
+@pytest.mark.parametrize("column", ["user_id", "USER_ID", "device_id", "event_id", "email", "uuid"])
+def test_columns_that_identify_users_are_told_from_counts(warehouse, column):
+    check = SUITES["marts_privacy"].checks[0]
+    kind = "uuid" if column == "uuid" else "varchar"
+    warehouse.execute(
+        f'create table marts.leak (total_users int, app_id varchar, "{column}" {kind})'
+    )
+    assert [row["column_name"] for row in violations(warehouse, "marts_privacy", check)] == [column]
+
+
+def test_an_event_repeated_in_a_quarantined_extract_is_no_duplicate(warehouse):
+    warehouse.execute(
+        """
+        insert into raw.extracts select * replace ('e0' as extract_id, 'quarantined' as status)
+        from raw.extracts where extract_id = 'e1';
+        insert into raw.app_events select * replace ('e0' as extract_id) from raw.app_events;
+        """
+    )
+    assert violations(warehouse, "raw_events", check_named("raw_events", "no event id")) == []
+
+
+def test_a_cumulative_export_is_no_old_file(warehouse):
+    warehouse.execute(
+        """
+        update raw.extracts set rows_duplicate = 94, rows_seen = 100 where kind = 'events';
+        insert into raw.extracts select * replace (
+            'e0' as extract_id, timestamp '2024-01-03' as max_event_time
+        ) from raw.extracts where extract_id = 'e1'
+        """
+    )
+    check = check_named("raw_events", "an extract of duplicates")
+    assert violations(warehouse, "raw_events", check) == []

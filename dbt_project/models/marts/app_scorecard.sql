@@ -1,0 +1,97 @@
+{%- set days = [1, 7, 30, 60] -%}
+with
+
+apps as (
+    select * from {{ ref('dim_apps') }}
+    where is_tracked
+),
+
+curves as (
+    select * from {{ ref('fct_retention_curves') }}
+    where definition = 'classic' and period = 'day'
+),
+
+cohorts as (
+    select * from {{ ref('int_cohorts') }}
+),
+
+rank_summary as (
+    select * from {{ ref('fct_rank_summary') }}
+),
+
+cohort_counts as (
+    select
+        app_id,
+        count(distinct cohort_date) as cohorts
+    from cohorts
+    group by app_id
+),
+
+milestones as (
+    select
+        {% for n in days %}
+        max(case when period_n = {{ n }} then retention_rate end) as d{{ n }}_rate,
+        max(case when period_n = {{ n }} then ci_low end) as d{{ n }}_ci_low,
+        max(case when period_n = {{ n }} then ci_high end) as d{{ n }}_ci_high,
+        max(case when period_n = {{ n }} then eligible_users end) as d{{ n }}_eligible_users,
+        max(case when period_n = {{ n }} then cohorts end) as d{{ n }}_cohorts,
+        {% endfor %}
+        app_id
+    from curves
+    group by app_id
+),
+
+-- An app has one peak: the best rank on any chart, the earliest where several are equal.
+peaks as (
+    select
+        app_id,
+        peak_rank,
+        peak_date,
+        storefront,
+        chart,
+        latest_rank,
+        latest_state,
+        latest_date,
+        row_number() over (
+            partition by app_id
+            order by peak_rank asc, peak_date asc, store asc, storefront asc, chart asc, genre asc, store_app_id asc
+        ) as precedence
+    from rank_summary
+    where peak_rank is not null
+),
+
+final as (
+    select
+        apps.app_id,
+        apps.app_name,
+        apps.is_simulated,
+        apps.first_event_date as first_cohort_date,
+        apps.watermark,
+        apps.users,
+        case when apps.users is not null then coalesce(cohort_counts.cohorts, 0) end as cohorts,
+        {% for n in days %}
+        milestones.d{{ n }}_rate,
+        milestones.d{{ n }}_ci_low,
+        milestones.d{{ n }}_ci_high,
+        milestones.d{{ n }}_eligible_users,
+        coalesce(milestones.d{{ n }}_cohorts, 0) as d{{ n }}_cohorts,
+        {{ add_days('apps.first_event_date', n) }} as d{{ n }}_completes_on,
+        milestones.d{{ n }}_rate is not null as d{{ n }}_is_complete,
+        {% endfor %}
+        peaks.peak_rank,
+        peaks.peak_date as peak_rank_date,
+        peaks.storefront as peak_storefront,
+        peaks.chart as peak_chart,
+        peaks.latest_rank,
+        peaks.latest_state as latest_rank_state,
+        peaks.latest_date as latest_rank_date
+    from apps
+    left join cohort_counts on apps.app_id = cohort_counts.app_id
+    left join milestones on apps.app_id = milestones.app_id
+    left join peaks
+        on
+            apps.app_id = peaks.app_id
+            and peaks.precedence = 1
+)
+
+select * from final

@@ -1,0 +1,16 @@
+with
+
+apps as (
+    select * from {{ source('raw', 'apps') }}
+),
+
+final as (
+    select
+        app_id,
+        name as app_name,
+        description,
+        is_simulated
+    from apps
+)
+
+select * from final

@@ -1,0 +1,15 @@
+with
+
+event_sources as (
+    select * from {{ source('raw', 'event_sources') }}
+),
+
+final as (
+    select
+        source,
+        app_id,
+        complete_through
+    from event_sources
+)
+
+select * from final

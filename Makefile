@@ -21,8 +21,8 @@ $(STAMP): requirements.lock pyproject.toml
 	  { echo "afterhype needs Python 3.11 to 3.13; name one: make demo PYTHON=python3.12" >&2; exit 2; }
 	@echo "Setting up $(VENV) (about a minute, once) ..."
 	@$(PYTHON) -m venv $(VENV)
-	@$(BIN)/pip install --quiet --no-deps --require-hashes -r requirements.lock
-	@$(BIN)/pip install --quiet --no-deps --no-build-isolation -e .
+	@$(BIN)/pip install -qq --no-deps --require-hashes -r requirements.lock
+	@$(BIN)/pip install -qq --no-deps --no-build-isolation -e .
 	@touch $@
 
 demo: install  ## Generate three simulated apps, run the pipeline on them, show the answer.

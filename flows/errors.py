@@ -10,7 +10,7 @@ class AfterhypeError(Exception):
 
 
 class ConfigurationError(AfterhypeError):
-    """The sources file or a setting is wrong; the message names file, key and reason. Exit code 2."""
+    """The sources file or a setting is wrong; the message names file and key. Exit code 2."""
 
     exit_code = 2
 

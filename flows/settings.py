@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -74,3 +75,9 @@ class Settings(BaseSettings):
     @property
     def lock_path(self) -> Path:
         return self.home / "writer.lock"
+
+
+def load_settings(home: Path | None = None, sources: Path | None = None) -> Settings:
+    """The environment's settings, with what the caller names in their stead."""
+    given: dict[str, Any] = {"home": home, "sources": sources}
+    return Settings(**{key: value for key, value in given.items() if value is not None})

@@ -38,7 +38,7 @@ create table if not exists raw.extracts (
     max_event_time timestamp,
     status varchar not null check (status in ('landed', 'quarantined', 'discarded', 'failed')),
     landed_at timestamp not null,
-    judged_at timestamp, -- when the raw gate judged it; null: landed by a run that did not get there
+    judged_at timestamp, -- by the raw gate; null: landed by a run that did not get there
     error varchar,
 );
 
@@ -123,6 +123,9 @@ create table if not exists ops.publications (
     fingerprint varchar not null,
     published_at timestamp not null,
 );
+
+-- recognises another user key, which would turn every user into two
+create table if not exists ops.user_key (fingerprint varchar not null);
 
 create table if not exists ops.gate_results (
     run_id varchar not null,

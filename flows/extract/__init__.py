@@ -1,0 +1,1 @@
+"""Find extracts on disk, and fetch those that have to be fetched."""

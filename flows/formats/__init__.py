@@ -1,0 +1,1 @@
+"""The formats of extracts: how each becomes canonical columns."""

@@ -1,0 +1,42 @@
+"""Write the sources file into the raw contract, so that dbt models read it as tables."""
+
+from __future__ import annotations
+
+import json
+
+import duckdb
+
+from flows.sources import Sources
+
+_REPLACE = {
+    "raw.apps": """
+        select app->>'app_id', app->>'name', app->>'description', (app->'simulated')::boolean
+        from (select unnest(from_json($apps, '["json"]')) as app)
+    """,
+    "raw.app_store_ids": """
+        select app->>'app_id', store, app->'store_ids'->>store
+        from (
+            select app, unnest(json_keys(app, '$.store_ids')) as store
+            from (select unnest(from_json($apps, '["json"]')) as app)
+        )
+    """,
+    "raw.event_sources": """
+        select source->>'name', source->>'app_id', (source->>'complete_through')::date
+        from (select unnest(from_json($events, '["json"]')) as source)
+    """,
+}
+
+
+def write_configuration(con: duckdb.DuckDBPyConnection, sources: Sources) -> None:
+    """Replace raw.apps, raw.app_store_ids and raw.event_sources by what ``sources`` says now."""
+    document = sources.model_dump(mode="json", include={"apps", "events"})
+    con.begin()
+    try:
+        for table, query in _REPLACE.items():
+            name = "apps" if "$apps" in query else "events"
+            con.execute(f"delete from {table}")
+            con.execute(f"insert into {table} {query}", {name: json.dumps(document[name])})
+        con.commit()
+    except duckdb.Error:
+        con.rollback()
+        raise

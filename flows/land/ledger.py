@@ -1,0 +1,358 @@
+"""The ledger: which extracts are in the warehouse, in which state, and how they change state."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, fields, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import duckdb
+
+from flows.errors import AfterhypeError
+from flows.land.snapshots import mark_unchanged
+
+
+@dataclass(frozen=True, kw_only=True)
+class Extract:
+    """One extract that was found: where it lies and what its content is.
+
+    ``modified_at`` is naive UTC; ``checksum`` is the SHA-256 of the bytes, in hex.
+    """
+
+    source: str
+    kind: str
+    format: str
+    uri: str
+    path: Path
+    checksum: str
+    bytes: int
+    modified_at: datetime
+
+    @property
+    def extract_id(self) -> str:
+        """The same content of the same source has the same id, wherever its file lies."""
+        return hashlib.sha256(f"{self.source}\0{self.checksum}".encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Landed:
+    """What landing one extract came to; times are naive UTC."""
+
+    rows_seen: int
+    rows_landed: int
+    rows_rejected: int
+    rows_duplicate: int
+    min_event_time: datetime | None = None
+    max_event_time: datetime | None = None
+
+
+def identify(path: Path, *, source: str, kind: str, format: str) -> Extract:
+    """Read a file once for its checksum. Raises OSError when it cannot be read."""
+    with path.open("rb") as file:
+        checksum = hashlib.file_digest(file, "sha256").hexdigest()
+    stat = path.stat()
+    return Extract(
+        source=source,
+        kind=kind,
+        format=format,
+        uri=str(path),
+        path=path,
+        checksum=checksum,
+        bytes=stat.st_size,
+        modified_at=datetime.fromtimestamp(stat.st_mtime, UTC).replace(tzinfo=None),
+    )
+
+
+def identify_fetch(path: Path, *, source: str, format: str) -> Extract:
+    """Identify an archived payload by its content and its place in the archive.
+
+    The same bytes fetched an hour later are another fetch: the chart stood still.
+    """
+    extract = identify(path, source=source, kind="ranks", format=format)
+    told = hashlib.sha256(f"{path}\0{extract.checksum}".encode()).hexdigest()
+    return replace(extract, checksum=told)
+
+
+def is_recorded(con: duckdb.DuckDBPyConnection, extract_id: str) -> bool:
+    """Whether this content was landed, quarantined or discarded before; a failed one may retry."""
+    query = "select 1 from raw.extracts where extract_id = ? and status <> 'failed'"
+    return con.execute(query, [extract_id]).fetchone() is not None
+
+
+def record(
+    con: duckdb.DuckDBPyConnection, extract: Extract, outcome: Landed, landed_at: datetime
+) -> None:
+    """Write the ledger row of a landed extract, over that of an earlier failed try."""
+    _write(con, extract, outcome, "landed", landed_at, None)
+
+
+def record_failure(
+    con: duckdb.DuckDBPyConnection, extract: Extract, error: str, landed_at: datetime
+) -> None:
+    """Write the ledger row of an extract that cannot be read; it is tried again next time."""
+    nothing = Landed(rows_seen=0, rows_landed=0, rows_rejected=0, rows_duplicate=0)
+    _write(con, extract, nothing, "failed", landed_at, error)
+
+
+def _write(
+    con: duckdb.DuckDBPyConnection,
+    extract: Extract,
+    outcome: Landed,
+    status: str,
+    landed_at: datetime,
+    error: str | None,
+) -> None:
+    con.execute(
+        """
+        insert or replace into raw.extracts by name
+        select
+            $extract_id as extract_id, $source as source, $kind as kind, $format as format,
+            $uri as uri, $checksum as checksum, $bytes as bytes, $modified_at as modified_at,
+            $rows_seen as rows_seen, $rows_landed as rows_landed,
+            $rows_rejected as rows_rejected, $rows_duplicate as rows_duplicate,
+            $min_event_time as min_event_time, $max_event_time as max_event_time,
+            $status as status, $landed_at as landed_at, $error as error
+        """,
+        {
+            "extract_id": extract.extract_id,
+            "source": extract.source,
+            "kind": extract.kind,
+            "format": extract.format,
+            "uri": extract.uri,
+            "checksum": extract.checksum,
+            "bytes": extract.bytes,
+            "modified_at": extract.modified_at,
+            "rows_seen": outcome.rows_seen,
+            "rows_landed": outcome.rows_landed,
+            "rows_rejected": outcome.rows_rejected,
+            "rows_duplicate": outcome.rows_duplicate,
+            "min_event_time": outcome.min_event_time,
+            "max_event_time": outcome.max_event_time,
+            "status": status,
+            "landed_at": landed_at,
+            "error": error,
+        },
+    )
+
+
+def unchanged_files(con: duckdb.DuckDBPyConnection, source: str) -> dict[str, tuple[int, datetime]]:
+    """Size and modification time of the files that need not be read again, by uri.
+
+    A failed one is left out: it is tried again.
+    """
+    rows = con.execute(
+        "select uri, bytes, modified_at from raw.extracts where source = ? and status <> 'failed'",
+        [source],
+    ).fetchall()
+    return {uri: (size, modified_at) for uri, size, modified_at in rows}
+
+
+@dataclass(frozen=True, kw_only=True)
+class LedgerRow:
+    """One extract as the ledger knows it; ``landed_at`` is naive UTC."""
+
+    extract_id: str
+    source: str
+    kind: str
+    uri: str
+    status: str
+    rows_landed: int
+    rows_duplicate: int
+    rows_rejected: int
+    landed_at: datetime
+    error: str | None
+
+
+def unchanged_charts(con: duckdb.DuckDBPyConnection, extract_ids: list[str]) -> int:
+    """How many snapshots of these extracts found their chart as it was: no new observation."""
+    row = con.execute(
+        "select count(*) from raw.chart_snapshots where status = 'unchanged' "
+        "and extract_id in (select unnest(?))",
+        [extract_ids],
+    ).fetchone()
+    return row[0] if row else 0
+
+
+def list_extracts(
+    con: duckdb.DuckDBPyConnection, status: str | None = None, source: str | None = None
+) -> list[LedgerRow]:
+    """The ledger, newest first, narrowed to a status or a source."""
+    names = [field.name for field in fields(LedgerRow)]
+    rows = con.execute(
+        f"""
+        select {", ".join(names)} from raw.extracts
+        where status = coalesce(?, status) and source = coalesce(?, source)
+        order by landed_at desc, uri
+        """,
+        [status, source],
+    ).fetchall()
+    return [LedgerRow(**dict(zip(names, row, strict=True))) for row in rows]
+
+
+def unjudged(con: duckdb.DuckDBPyConnection) -> list[str]:
+    """The landed extracts that no raw gate has judged yet, those of a killed run included."""
+    rows = con.execute(
+        "select extract_id from raw.extracts where status = 'landed' and judged_at is null "
+        "order by landed_at, uri"
+    ).fetchall()
+    return [row[0] for row in rows]
+
+
+def mark_judged(con: duckdb.DuckDBPyConnection, extract_ids: list[str], at: datetime) -> None:
+    """Remember that the raw gate has judged these."""
+    con.execute(
+        "update raw.extracts set judged_at = ? where extract_id in (select unnest(?))",
+        [at, extract_ids],
+    )
+
+
+def quarantine(con: duckdb.DuckDBPyConnection, extract_id: str, reason: str) -> None:
+    """Hide a landed extract from staging. Events that others delivered too come from them now."""
+    with _change(con, extract_id, "landed", "quarantined", reason):
+        _promote(con, extract_id)
+
+
+def release(con: duckdb.DuckDBPyConnection, extract_id: str) -> None:
+    """Let a quarantined extract in. Events that others have brought in meanwhile stay theirs."""
+    with _change(con, extract_id, "quarantined", "landed", None):
+        _demote(con, extract_id)
+
+
+def discard(con: duckdb.DuckDBPyConnection, extract_id: str) -> None:
+    """Delete a quarantined extract's rows. Its ledger row and rejects stay: it lands no more."""
+    with _change(con, extract_id, "quarantined", "discarded", None):
+        for table in (
+            "raw.app_events",
+            "raw.app_event_duplicates",
+            "raw.chart_snapshots",
+            "raw.chart_ranks",
+        ):
+            con.execute(f"delete from {table} where extract_id = ?", [extract_id])
+
+
+@contextmanager
+def _change(
+    con: duckdb.DuckDBPyConnection, extract_id: str, before: str, after: str, reason: str | None
+) -> Iterator[None]:
+    """Move an extract from one status to another, in one transaction with what a block does.
+
+    Raises AfterhypeError for an unknown extract, or one of another status.
+    """
+    row = con.execute(
+        "select status from raw.extracts where extract_id = ?", [extract_id]
+    ).fetchone()
+    if row is None:
+        known = [r[0] for r in con.execute("select extract_id from raw.extracts").fetchall()]
+        close = difflib.get_close_matches(extract_id, known, n=3)
+        hint = f" Did you mean {', '.join(close)}?" if close else ""
+        raise AfterhypeError(f"no extract {extract_id}.{hint} `afterhype extracts` lists them.")
+    if row[0] != before:
+        raise AfterhypeError(f"extract {extract_id} is {row[0]}, not {before}: nothing to do")
+    con.begin()
+    try:
+        con.execute(
+            "update raw.extracts set status = ?, error = coalesce(?, error) where extract_id = ?",
+            [after, reason, extract_id],
+        )
+        yield
+        mark_unchanged(con, extract_id)
+        con.commit()
+    except BaseException:
+        con.rollback()
+        raise
+
+
+def _promote(con: duckdb.DuckDBPyConnection, hidden: str) -> None:
+    """Give the events of a hidden extract to the first landed extract that delivered them too."""
+    con.execute(
+        """
+        create or replace temp table moving as
+        select twin.app_id, twin.event_id, twin.extract_id
+        from raw.app_event_duplicates as twin
+        inner join raw.extracts as extracts
+            on twin.extract_id = extracts.extract_id and extracts.status = 'landed'
+        semi join (select app_id, event_id from raw.app_events where extract_id = $hidden) as lost
+            on twin.app_id = lost.app_id and twin.event_id = lost.event_id
+        anti join (
+            select events.app_id, events.event_id
+            from raw.app_events as events
+            inner join raw.extracts as visible
+                on events.extract_id = visible.extract_id and visible.status = 'landed'
+        ) as present
+            on twin.app_id = present.app_id and twin.event_id = present.event_id
+        qualify row_number() over (
+            partition by twin.app_id, twin.event_id order by twin.landed_at, twin.extract_id
+        ) = 1
+        """,
+        {"hidden": hidden},
+    )
+    _move(con, "raw.app_event_duplicates", "raw.app_events")
+
+
+def _demote(con: duckdb.DuckDBPyConnection, returning: str) -> None:
+    """Put aside those events of a returning extract that another landed one has meanwhile."""
+    con.execute(
+        """
+        create or replace temp table moving as
+        select events.app_id, events.event_id, events.extract_id
+        from raw.app_events as events
+        semi join (
+            select others.app_id, others.event_id
+            from raw.app_events as others
+            inner join raw.extracts as extracts
+                on others.extract_id = extracts.extract_id and extracts.status = 'landed'
+            where others.extract_id <> $returning
+        ) as present
+            on events.app_id = present.app_id and events.event_id = present.event_id
+        where events.extract_id = $returning
+        """,
+        {"returning": returning},
+    )
+    _move(con, "raw.app_events", "raw.app_event_duplicates")
+    # and take those that nobody else shows: what hid them has been hidden or discarded meanwhile
+    con.execute(
+        """
+        create or replace temp table moving as
+        select twin.app_id, twin.event_id, twin.extract_id
+        from raw.app_event_duplicates as twin
+        anti join (
+            select events.app_id, events.event_id
+            from raw.app_events as events
+            inner join raw.extracts as extracts
+                on events.extract_id = extracts.extract_id and extracts.status = 'landed'
+        ) as present
+            on twin.app_id = present.app_id and twin.event_id = present.event_id
+        where twin.extract_id = $returning
+        """,
+        {"returning": returning},
+    )
+    _move(con, "raw.app_event_duplicates", "raw.app_events")
+
+
+def _move(con: duckdb.DuckDBPyConnection, source: str, target: str) -> None:
+    """Move the events of the temporary table moving, and recount the extracts that they are of."""
+    matches = """
+        source.app_id = moving.app_id
+        and source.event_id = moving.event_id
+        and source.extract_id = moving.extract_id
+    """
+    con.execute(
+        f"insert into {target} "
+        f"select source.* from {source} as source semi join moving on {matches}"
+    )
+    con.execute(f"delete from {source} as source using moving where {matches}")
+    sign = 1 if target == "raw.app_events" else -1
+    con.execute(
+        """
+        update raw.extracts set
+            rows_landed = rows_landed + $sign * moved.events,
+            rows_duplicate = rows_duplicate - $sign * moved.events
+        from (select extract_id, count(*) as events from moving group by all) as moved
+        where raw.extracts.extract_id = moved.extract_id
+        """,
+        {"sign": sign},
+    )

@@ -1,0 +1,54 @@
+"""A warehouse to land in, and the way an extract gets there."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import pytest
+
+from flows.land import ledger
+from flows.land.events import land_events
+from flows.settings import Settings
+from flows.sources import EventSource
+from flows.warehouse import connect, create_schemas
+
+NOW = datetime(2026, 2, 1)
+
+BY_NAME = {
+    "user_id": "who",
+    "event_time": "at",
+    "event_name": "what",
+    "event_id": "id",
+}
+
+
+@pytest.fixture
+def settings(tmp_path):
+    return Settings(home=tmp_path / "home")
+
+
+@pytest.fixture
+def con(settings):
+    with connect(settings) as con:
+        create_schemas(con)
+        yield con
+
+
+@pytest.fixture
+def land(con, settings, tmp_path):
+    """``land(name, text)``: write a file, land it, give back (extract id, what it came to)."""
+
+    def land_file(name, content, *, now=NOW, columns=BY_NAME, source="chat", **reader):
+        path = tmp_path / name
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        event_source = EventSource(
+            name=source,
+            app_id="chat",
+            uri=str(path),
+            reader={"type": "csv"} | reader,
+            columns=columns,
+        )
+        extract = ledger.identify(path, source=source, kind="events", format="custom")
+        return extract.extract_id, land_events(con, extract, event_source, settings, now)
+
+    return land_file

@@ -1,0 +1,158 @@
+"""The ledger's states, and the invariant that no event is lost or doubled by any of them."""
+
+import tempfile
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from flows.errors import AfterhypeError
+from flows.land import ledger
+from flows.land.events import land_events
+from flows.settings import Settings
+from flows.sources import EventSource
+from flows.warehouse import connect, create_schemas
+from tests.land.conftest import BY_NAME, NOW
+
+HEADER = "who,at,what,id\n"
+VISIBLE = """
+    select md5(e.event_id::varchar), count(*) from raw.app_events as e
+    inner join raw.extracts as x on e.extract_id = x.extract_id and x.status = 'landed'
+    group by all
+"""
+
+
+def events(*ids):
+    return HEADER + "".join(f"u{n},2026-01-01T00:00:{n:02},open,{n}\n" for n in ids)
+
+
+def visible(con):
+    return con.execute(VISIBLE).fetchall()
+
+
+def status_of(con, extract_id):
+    query = "select status, rows_landed, rows_duplicate from raw.extracts where extract_id = ?"
+    return con.execute(query, [extract_id]).fetchone()
+
+
+def test_a_quarantined_extract_gives_its_events_to_who_delivered_them_too(con, land):
+    first, _ = land("a.csv", events(1, 2, 3))
+    second, _ = land("b.csv", events(2, 3, 4))
+    assert status_of(con, second) == ("landed", 1, 2)
+    ledger.quarantine(con, first, "test")
+    assert status_of(con, second) == ("landed", 3, 0)
+    assert len(visible(con)) == 3
+    ledger.release(con, first)
+    assert status_of(con, first) == ("landed", 1, 2)
+    assert len(visible(con)) == 4
+    assert {count for _, count in visible(con)} == {1}
+
+
+def test_a_discarded_extract_never_lands_again(con, land):
+    first, _ = land("a.csv", events(1, 2))
+    ledger.quarantine(con, first, "too many rejects")
+    ledger.discard(con, first)
+    assert status_of(con, first)[0] == "discarded"
+    assert con.execute("select count(*) from raw.app_events").fetchone() == (0,)
+    assert ledger.is_recorded(con, first)
+
+
+def test_wrong_states_and_unknown_extracts_are_refused(con, land):
+    first, _ = land("a.csv", events(1))
+    with pytest.raises(AfterhypeError, match="is landed, not quarantined"):
+        ledger.release(con, first)
+    with pytest.raises(AfterhypeError, match=f"Did you mean {first}"):
+        ledger.discard(con, first[:-1])
+
+
+def test_the_list_can_be_narrowed_and_keeps_the_reason(con, land):
+    first, _ = land("a.csv", events(1))
+    land("b.csv", events(2), source="other")
+    ledger.quarantine(con, first, "half of it was rejected")
+    (row,) = ledger.list_extracts(con, status="quarantined")
+    assert (row.extract_id, row.error) == (first, "half of it was rejected")
+    assert [r.source for r in ledger.list_extracts(con, source="other")] == ["other"]
+
+
+def test_what_no_gate_has_seen_is_found_once(con, land):
+    first, _ = land("a.csv", events(1))
+    assert ledger.unjudged(con) == [first]
+    ledger.mark_judged(con, [first], NOW)
+    assert ledger.unjudged(con) == []
+
+
+extracts = st.lists(st.sets(st.integers(0, 7), min_size=1), min_size=1, max_size=5)
+steps = st.lists(
+    st.tuples(st.sampled_from(["land", "quarantine", "release", "discard"]), st.integers(0, 4)),
+    max_size=14,
+)
+
+
+@given(contents=extracts, steps=steps)
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_the_visible_events_are_those_of_the_landed_extracts_each_once(contents, steps):
+    with tempfile.TemporaryDirectory() as folder:
+        config = Settings(home=Path(folder) / "home")
+        with connect(config) as con:
+            create_schemas(con)
+            landed = {}
+            for number, _ in enumerate(contents):
+                steps = [*steps, ("land", number)]
+            for action, number in steps:
+                if number >= len(contents):
+                    continue
+                if action == "land" and number not in landed:
+                    landed[number] = _land(con, config, Path(folder), number, contents[number])
+                elif number in landed:
+                    try:
+                        _decide(con, action, landed[number])
+                    except AfterhypeError:
+                        continue  # not possible from this state
+                _check(con, contents, landed)
+
+
+def _land(con, config, folder, number, ids):
+    path = folder / f"{number}.csv"
+    path.write_text(events(*sorted(ids)) + f"x{number},never,open,\n", encoding="utf-8")
+    source = EventSource(
+        name="chat", app_id="chat", uri=str(path), reader={"type": "csv"}, columns=BY_NAME
+    )
+    extract = ledger.identify(path, source="chat", kind="events", format="custom")
+    land_events(con, extract, source, config, NOW)
+    return extract.extract_id
+
+
+def _decide(con, action, extract_id):
+    if action == "quarantine":
+        ledger.quarantine(con, extract_id, "test")
+    elif action == "release":
+        ledger.release(con, extract_id)
+    elif action == "discard":
+        ledger.discard(con, extract_id)
+
+
+def _check(con, contents, landed):
+    expected = set()
+    for number, extract_id in landed.items():
+        if status_of(con, extract_id)[0] == "landed":
+            expected |= contents[number]
+    shown = visible(con)
+    assert len(shown) == len(expected)
+    assert all(count == 1 for _, count in shown)
+    assert (
+        con.execute(
+            "from raw.extracts where rows_seen <> rows_landed + rows_duplicate + rows_rejected"
+        ).fetchall()
+        == []
+    )
+    assert (
+        con.execute(
+            """
+        select extract_id from raw.extracts as x
+        where status <> 'discarded' and rows_landed
+            <> (select count(*) from raw.app_events as e where e.extract_id = x.extract_id)
+        """
+        ).fetchall()
+        == []
+    )

@@ -191,14 +191,14 @@ class Publication:
 
 
 def require_tables(con: duckdb.DuckDBPyConnection) -> None:
-    """Raise AfterhypeError naming every table of schema `marts` that the page needs and misses."""
+    """Raise AfterhypeError naming every mart that the page needs and misses."""
     present = {
         name
         for (name,) in con.execute(
             """
             select table_name
             from information_schema.tables
-            where table_catalog = current_database() and table_schema = 'marts'
+            where table_catalog = 'marts' and table_schema = 'main'
             """
         ).fetchall()
     }

@@ -141,10 +141,8 @@ def read_marts(marts: Path) -> Marts:
         )
     try:
         with duckdb.connect() as con:
-            # Under an alias: a file named marts.duckdb makes "marts.<table>" ambiguous.
             quoted = str(marts).replace("'", "''")
-            con.execute(f"attach '{quoted}' as published (read_only)")
-            con.execute("use published")
+            con.execute(f"attach '{quoted}' as marts (read_only)")
             con.execute("set timezone = 'UTC'")
             queries.require_tables(con)
             return Marts(

@@ -67,7 +67,6 @@ GATES = [
 ]
 
 MARTS = """
-create schema marts;
 create table rule (
     app_id varchar, app_name varchar, description varchar, is_simulated boolean,
     first_day date, daily_users bigint, day_1 double, decay double, peak_rank integer
@@ -239,9 +238,7 @@ left join marts.fct_rank_summary as s using (app_id)
 def build_marts(path: Path, apps: Sequence[AppRule]) -> Path:
     """Write a marts file with every table of the contract that the report reads."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    # As publish does: built under another name, so that "marts.<table>" is not ambiguous.
-    building = path.with_name("building.duckdb")
-    with duckdb.connect(str(building)) as con:
+    with duckdb.connect(str(path)) as con:
         con.execute(MARTS)
         for app in apps:
             con.execute(
@@ -272,7 +269,7 @@ def build_marts(path: Path, apps: Sequence[AppRule]) -> Path:
             """,
             [datetime(2026, 4, 1, 4, 5), json.dumps(GATES)],
         )
-    return building.rename(path)
+    return path
 
 
 @pytest.fixture

@@ -269,7 +269,7 @@ def test_a_missing_table_is_named(make_marts, tmp_path):
     marts = make_marts(SPIKE)
     other = marts.rename(tmp_path / "other.duckdb")
     with duckdb.connect(str(other)) as con:
-        con.execute("drop table marts.publication")
+        con.execute("drop table publication")
 
     with pytest.raises(AfterhypeError, match=r"tables missing: marts\.publication"):
         write_site(other, tmp_path / "site")

@@ -1,0 +1,40 @@
+"""Say which code and which definitions made a publication's numbers."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import subprocess
+
+from flows.settings import PROJECT_ROOT
+from flows.sources import Sources
+
+
+def definition_hash(sources: Sources) -> str:
+    """A hash of what defines the numbers: models, macros, zone, horizon, late-data allowance."""
+    digest = hashlib.sha256()
+    project = PROJECT_ROOT / "dbt_project"
+    for folder in (project / "models", project / "macros"):
+        for path in sorted((*folder.rglob("*.sql"), *folder.rglob("*.yml"))):
+            digest.update(str(path.relative_to(project)).encode() + b"\0" + path.read_bytes())
+    digest.update((project / "dbt_project.yml").read_bytes())
+    settings = (sources.timezone, sources.horizon_days, sources.late_data_allowance_days)
+    digest.update(repr(settings).encode())
+    return digest.hexdigest()[:16]
+
+
+def code_version() -> str:
+    """The package's version, with the commit where it runs from a checkout."""
+    version = importlib.metadata.version("afterhype")
+    if not (PROJECT_ROOT / ".git").exists():
+        return version
+    try:
+        commit = subprocess.run(
+            ["git", "-C", str(PROJECT_ROOT), "rev-parse", "--short", "HEAD"],
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return version  # a checkout without git, or without a commit
+    return f"{version}+{commit}"

@@ -1,0 +1,35 @@
+"""Ask the published file: the reading side of a publication, never locked."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import duckdb
+
+from flows.errors import AfterhypeError
+from flows.settings import Settings
+
+
+def query(
+    settings: Settings, sql: str, limit: int | None = None
+) -> tuple[list[str], list[tuple[Any, ...]]]:
+    """The columns and rows of one SQL query on the published marts, ``limit`` rows at most.
+
+    ``app_scorecard`` and ``marts.app_scorecard`` both name the mart. Raises AfterhypeError when
+    nothing is published, or with DuckDB's message for a query that fails.
+    """
+    if not settings.marts_path.exists():
+        raise AfterhypeError(
+            f"{settings.marts_path}: nothing is published yet. Run `afterhype run` "
+            "(or `afterhype demo`) first, or point --home at another home."
+        )
+    try:
+        with duckdb.connect(str(settings.marts_path), read_only=True) as con:
+            con.execute("set TimeZone = 'UTC'")
+            if not con.extract_statements(sql):
+                raise AfterhypeError("the query is empty; try: select * from app_scorecard")
+            con.execute(sql)
+            columns = [column[0] for column in con.description or []]
+            return columns, con.fetchall() if limit is None else con.fetchmany(limit)
+    except duckdb.Error as error:
+        raise AfterhypeError(f"the query failed: {error}") from error

@@ -1,0 +1,240 @@
+"""The flows: what runs every hour, every day and over a range of days, as sentences of stages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+
+from prefect import Task, flow, get_run_logger, task
+from prefect.artifacts import create_markdown_artifact
+from prefect.cache_policies import NO_CACHE
+from prefect.client.schemas.objects import State, TaskRun
+from prefect.runtime import task_run
+from prefect.settings import get_current_settings
+
+from flows import stages
+from flows.artifact import as_markdown
+from flows.errors import GateStopped
+from flows.exclusive import one_at_a_time
+from flows.extract.apple_charts import (
+    Fetch,
+    NetworkDown,
+    fetch_charts,
+    raise_if_network_is_down,
+)
+from flows.land.source import SourceLanding
+from flows.progress import notice, progress
+from flows.publish import Publication
+from flows.quality import GateReport, describe
+from flows.settings import Settings
+from flows.sources import ChartFeed, ChartFiles, EventSource
+from flows.stages import Run, Summary
+from flows.transform import DBT_PROJECT, PROFILES
+
+NETWORK_RETRIES = 2
+"""How often a feed is tried again when the network is down; nothing else is retried."""
+
+
+@flow(name="daily", description="Land what is new, judge it, build the marts, judge, publish.")
+def daily(home: Path | None = None, sources: Path | None = None) -> Summary:
+    """The whole path. ``home`` and ``sources`` default to the settings' (``AFTERHYPE_*``)."""
+    with _a_run(home, sources) as run:
+        summary = _land_and_judge(run)
+        return _build_and_publish(run, summary)
+
+
+@flow(name="hourly-ranks", description="Fetch the live charts and land chart captures; no build.")
+def hourly_ranks(home: Path | None = None, sources: Path | None = None) -> Summary:
+    """Land charts only; the next daily run builds on them."""
+    with _a_run(home, sources) as run:
+        return _land_and_judge(stages.only_charts(run))
+
+
+@flow(name="backfill", description="Land the extracts of a range of days, then build and publish.")
+def backfill(
+    start: date,
+    end: date,
+    source: str | None = None,
+    home: Path | None = None,
+    sources: Path | None = None,
+) -> Summary:
+    """Land files whose name carries a day from ``start`` to ``end``; live feeds have no past."""
+    with _a_run(home, sources) as run:
+        summary = _land_and_judge(stages.between(run, start, end, source))
+        return _build_and_publish(run, summary)
+
+
+@flow(name="land", description="Land what is new and judge it.")
+def land(home: Path | None = None, sources: Path | None = None) -> Summary:
+    """The first half of the daily flow."""
+    with _a_run(home, sources) as run:
+        return _land_and_judge(run)
+
+
+@flow(name="build", description="Build the marts from what has landed; nothing is published.")
+def build(home: Path | None = None, sources: Path | None = None) -> Summary:
+    """Run dbt alone."""
+    with _a_run(home, sources) as run:
+        stages.prepare(run)
+        build_marts(run)
+        return Summary(run_id=run.run_id)
+
+
+@flow(name="check", description="Judge the marts as they stand; nothing is published.")
+def check(home: Path | None = None, sources: Path | None = None) -> Summary:
+    """Run the mart gate alone. Raises GateStopped as the daily flow does."""
+    with _a_run(home, sources) as run:
+        return _judge(run, Summary(run_id=run.run_id))
+
+
+@flow(name="publish", description="Judge the marts as they stand, then publish them.")
+def publish(home: Path | None = None, sources: Path | None = None) -> Summary:
+    """The last half of the daily flow: the mart gate decides here as well."""
+    with _a_run(home, sources) as run:
+        return _judge_and_publish(run, Summary(run_id=run.run_id))
+
+
+@task(task_run_name="land {source.name}", cache_policy=NO_CACHE)
+def land_source(run: Run, source: EventSource | ChartFiles) -> SourceLanding:
+    """Land the new files of one source."""
+    with progress(f"landing {source.name}") as advance:
+        return _logged(stages.land_source(run, source, advance))
+
+
+def _network_is_down(_task: Task[..., object], _run: TaskRun, state: State[object]) -> bool:
+    return isinstance(state.result(raise_on_failure=False), NetworkDown)
+
+
+@task(
+    task_run_name="fetch {feed.name}",
+    cache_policy=NO_CACHE,
+    retries=NETWORK_RETRIES,
+    retry_delay_seconds=[30, 120],
+    retry_condition_fn=_network_is_down,
+)
+def fetch_feed(run: Run, feed: ChartFeed) -> list[Fetch]:
+    """Fetch every chart of a live feed; each payload is archived before it is read."""
+    with progress(f"fetching {feed.name}") as advance:
+        fetches = fetch_charts(feed, run.settings, run.now, advance)
+    if task_run.run_count <= NETWORK_RETRIES:
+        raise_if_network_is_down(fetches)
+    return fetches  # after the last try, what failed lands as "not fetched"
+
+
+@task(task_run_name="land {feed.name}", cache_policy=NO_CACHE)
+def land_feed(run: Run, feed: ChartFeed, fetches: list[Fetch]) -> SourceLanding:
+    """Land what a live feed gave."""
+    return _logged(stages.land_feed(run, feed, fetches))
+
+
+@task(name="judge new extracts", cache_policy=NO_CACHE)
+def judge_extracts(run: Run) -> GateReport | None:
+    """The raw gate: quarantine every new extract that fails a critical check."""
+    with progress("judging new extracts"):
+        return stages.judge_extracts(run)
+
+
+@task(name="build marts", cache_policy=NO_CACHE)
+def build_marts(run: Run) -> None:
+    """Run dbt; each of its nodes shows as a task of its own."""
+    from dbt_common.events.base_types import EventLevel  # these bring all of dbt with them
+    from prefect_dbt import PrefectDbtRunner, PrefectDbtSettings
+
+    settings = PrefectDbtSettings(
+        project_dir=DBT_PROJECT, profiles_dir=PROFILES, log_level=EventLevel(_dbt_log_level())
+    )
+    runner = PrefectDbtRunner(settings=settings, raise_on_failure=False, disable_assets=True)
+    with progress("building the marts"):
+        stages.build(run, runner.invoke)
+
+
+def _dbt_log_level() -> str:
+    """Prefect's level in dbt's word: the runner sets the loggers of its tasks to it."""
+    level = get_current_settings().logging.level.lower()
+    return {"warning": "warn", "critical": "error"}.get(level, level)
+
+
+@task(name="judge marts", cache_policy=NO_CACHE)
+def judge_marts(run: Run) -> GateReport:
+    """The mart gate. It only judges; the flow stops."""
+    with progress("judging the marts"):
+        return stages.judge_marts(run)
+
+
+@task(name="publish marts", cache_policy=NO_CACHE)
+def publish_marts(run: Run) -> Publication:
+    """Swap the new publication in: the marts, their Parquet and the site."""
+    with progress("publishing"):
+        return stages.publish(run)
+
+
+@contextmanager
+def _a_run(home: Path | None, sources: Path | None) -> Iterator[Run]:
+    """Begin a run and be the only one that writes its home until it ends."""
+    run = stages.begin(home, sources)
+    with one_at_a_time(run.settings, on_wait=_tell):
+        yield run
+
+
+def _tell(message: str) -> None:
+    get_run_logger().warning(message)
+    notice(message)  # the command line keeps Prefect's log off the terminal
+
+
+def _land_and_judge(run: Run) -> Summary:
+    stages.prepare(run)
+    landings = tuple(_land(run, source) for source in run.selected)
+    report = judge_extracts(run)
+    if report and report.critical_failures:
+        get_run_logger().error(describe(report))
+    summary = Summary(run_id=run.run_id, landings=landings, raw_gate=report)
+    _leave_artifact(run.settings, summary)
+    return summary
+
+
+def _land(run: Run, source: stages.AnySource) -> SourceLanding:
+    if isinstance(source, ChartFeed):
+        return land_feed(run, source, fetch_feed(run, source))
+    return land_source(run, source)
+
+
+def _build_and_publish(run: Run, summary: Summary) -> Summary:
+    if stands := stages.nothing_new(run):
+        return replace(summary, publication=stands, nothing_new=True)
+    build_marts(run)
+    return _judge_and_publish(run, summary)
+
+
+def _judge_and_publish(run: Run, summary: Summary) -> Summary:
+    summary = _judge(run, summary)
+    summary = replace(summary, publication=publish_marts(run))
+    _leave_artifact(run.settings, summary)
+    return summary
+
+
+def _judge(run: Run, summary: Summary) -> Summary:
+    report = judge_marts(run)
+    summary = replace(summary, mart_gate=report)
+    if report.critical_failures:
+        _leave_artifact(run.settings, summary)
+        raise GateStopped(describe(report))
+    return summary
+
+
+def _leave_artifact(settings: Settings, summary: Summary) -> None:
+    create_markdown_artifact(
+        as_markdown(settings, summary),
+        key="afterhype-run",
+        description="The scorecard and what the gates said.",
+    )
+
+
+def _logged(landing: SourceLanding) -> SourceLanding:
+    log = get_run_logger()
+    log.info("%s: %d landed, %d known", landing.source, len(landing.landed), landing.known)
+    for message in landing.failed:
+        log.error(message)
+    return landing

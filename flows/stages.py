@@ -1,0 +1,242 @@
+"""The stages of a run as plain functions: land, judge, build, judge, publish. No server needed."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+from flows.definition import definition_hash
+from flows.errors import ConfigurationError
+from flows.extract.apple_charts import Fetch
+from flows.land import ledger
+from flows.land.configuration import write_configuration
+from flows.land.source import Advance, SourceLanding, land_fetches, land_files
+from flows.publish import Publication, current_publication
+from flows.publish import publish as publish_generation
+from flows.quality import GateReport, data_docs_path, mart_gate, raw_gate
+from flows.settings import Settings, load_settings
+from flows.sources import ChartFeed, ChartFiles, EventSource, Sources, load_sources
+from flows.transform import Invoke, build_marts, write_docs
+from flows.warehouse import connect, create_schemas
+
+AnySource = EventSource | ChartFiles | ChartFeed
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """One run: what it works on, when it began (naive UTC), and what it is narrowed to."""
+
+    settings: Settings
+    sources: Sources
+    run_id: str
+    now: datetime
+    days: tuple[date, date] | None = None
+    selected: tuple[AnySource, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Summary:
+    """What a run came to. ``publication`` is the one that stands at its end, if any."""
+
+    run_id: str
+    landings: tuple[SourceLanding, ...] = ()
+    raw_gate: GateReport | None = None
+    mart_gate: GateReport | None = None
+    publication: Publication | None = None
+    nothing_new: bool = False
+
+    @property
+    def failures(self) -> tuple[str, ...]:
+        """A message for each extract or chart that could not be had."""
+        return tuple(message for landing in self.landings for message in landing.failed)
+
+    @property
+    def quarantined(self) -> tuple[str, ...]:
+        """The extracts that the raw gate held back in this run."""
+        return tuple(self.raw_gate.failed_subjects) if self.raw_gate else ()
+
+
+def begin(home: Path | None, sources: Path | None) -> Run:
+    """Read the settings and the sources file. Raises ConfigurationError."""
+    settings = load_settings(home, sources)
+    loaded = load_sources(settings.sources)
+    now = datetime.now(UTC).replace(tzinfo=None)
+    return Run(
+        settings=settings,
+        sources=loaded,
+        # the prefix keeps Great Expectations from reading a time into it
+        run_id=f"run-{now:%Y%m%dT%H%M%SZ}-{secrets.token_hex(2)}",
+        now=now,
+        selected=(*loaded.events, *loaded.ranks),
+    )
+
+
+def only_charts(run: Run) -> Run:
+    """Narrow a run to its chart sources."""
+    return replace(run, selected=run.sources.ranks)
+
+
+def between(run: Run, start: date, end: date, source: str | None) -> Run:
+    """Narrow a run to files of the days ``start`` to ``end``, and to one source if named.
+
+    Live feeds drop out: a chart of the past cannot be fetched. Raises ConfigurationError.
+    """
+    if end < start:
+        raise ConfigurationError(f"backfill: the end {end} lies before the start {start}")
+    files = [s for s in run.selected if not isinstance(s, ChartFeed)]
+    chosen = tuple(s for s in files if source in (None, s.name))
+    if not chosen:
+        raise ConfigurationError(
+            f"backfill: no file source is named {source!r} in {run.settings.sources} "
+            f"(known: {', '.join(s.name for s in files) or 'none'})"
+        )
+    return replace(run, days=(start, end), selected=chosen)
+
+
+def prepare(run: Run) -> None:
+    """Create the raw contract where it lacks, and write the sources file into it."""
+    with connect(run.settings) as con:
+        create_schemas(con)
+        write_configuration(con, run.sources)
+
+
+def land_source(run: Run, source: EventSource | ChartFiles, advance: Advance) -> SourceLanding:
+    """Land the new files of one source."""
+    with connect(run.settings) as con:
+        return land_files(con, source, run.settings, run.now, days=run.days, advance=advance)
+
+
+def land_feed(run: Run, feed: ChartFeed, fetches: list[Fetch]) -> SourceLanding:
+    """Land what a live feed gave."""
+    with connect(run.settings) as con:
+        return land_fetches(con, feed, fetches, run.now)
+
+
+def judge_extracts(run: Run) -> GateReport | None:
+    """Judge the extracts that no gate has seen, and quarantine those that fail a critical check.
+
+    Also those which a killed run landed. None when there is nothing to judge.
+    """
+    with connect(run.settings) as con:
+        new = ledger.unjudged(con)
+    if not new:
+        return None
+    report = raw_gate(run.settings, run.run_id, new)
+    reasons = {check.subject: check.message for check in report.critical_failures}
+    with connect(run.settings) as con:
+        for extract_id in report.failed_subjects:
+            ledger.quarantine(con, extract_id, reasons[extract_id])
+        ledger.mark_judged(con, new, run.now)
+    return report
+
+
+def nothing_new(run: Run) -> Publication | None:
+    """The publication that stands, if it was made of exactly what the warehouse holds now."""
+    stands = current_publication(run.settings)
+    if stands is None:
+        return None
+    with connect(run.settings) as con:
+        last = con.execute(
+            "select fingerprint from ops.publications order by published_at desc limit 1"
+        ).fetchone()
+    return stands if last and last[0] == _fingerprint(run) else None
+
+
+def build(run: Run, invoke: Invoke | None = None) -> None:
+    """Build the marts. Raises TransformError."""
+    build_marts(run.settings, run.sources, invoke)
+
+
+def judge_marts(run: Run) -> GateReport:
+    """Judge the freshly built marts. The caller stops when a critical check failed."""
+    return mart_gate(run.settings, run.run_id)
+
+
+def publish(run: Run) -> Publication:
+    """Swap the new publication in, with its site, and remember what it was made of."""
+    fingerprint = _fingerprint(run)
+    dbt_docs = write_docs(run.settings, run.sources)
+
+    def write_publication_site(marts: Path, target: Path) -> None:
+        from flows.report.site import write_site  # imports Altair: only where a page is written
+
+        write_site(marts, target, dbt_docs=dbt_docs, data_docs=data_docs_path(run.settings))
+
+    publication = publish_generation(
+        run.settings,
+        run.sources,
+        gate_results=_latest_gate_results(run.settings),
+        now=run.now,
+        write_site=write_publication_site,
+    )
+    with connect(run.settings) as con:
+        con.execute(
+            "insert into ops.publications values (?, ?, ?)",
+            [publication.publication_id, fingerprint, run.now],
+        )
+    return publication
+
+
+def rejects_by_reason(settings: Settings, summary: Summary) -> list[tuple[str, str, int, str]]:
+    """What a run rejected: (source, reason, rows, where the first such row is), most first.
+
+    A reason may end in the text it is about, after a colon: rows are counted without it.
+    """
+    extract_ids = [extract_id for landing in summary.landings for extract_id in landing.landed]
+    if not extract_ids:
+        return []
+    with connect(settings, read_only=True) as con:
+        return con.execute(
+            """
+            select
+                rejects.source,
+                split_part(rejects.reason, ':', 1) as reason_kind,
+                count(*) as row_count,
+                arg_min(
+                    parse_filename(extracts.uri) || coalesce(' line ' || line_number, ''),
+                    (extracts.uri, line_number)
+                ) as first_place,
+            from raw.rejects as rejects
+            inner join raw.extracts as extracts using (extract_id)
+            where extract_id in (select unnest($extract_ids))
+            group by all
+            order by rejects.source, row_count desc, reason_kind
+            """,
+            {"extract_ids": extract_ids},
+        ).fetchall()
+
+
+def _fingerprint(run: Run) -> str:
+    """A hash of all that the marts are made of: the definitions, the sources file, what landed."""
+    digest = hashlib.sha256(definition_hash(run.sources).encode())
+    digest.update(run.sources.model_dump_json(exclude={"ranks"}).encode())
+    with connect(run.settings) as con:
+        for query in (
+            "select extract_id, status, rows_landed, rows_rejected from raw.extracts order by all",
+            "select count(*), max(landed_at) from raw.chart_snapshots",
+        ):
+            digest.update(repr(con.execute(query).fetchall()).encode())
+    return digest.hexdigest()
+
+
+def _latest_gate_results(settings: Settings) -> list[dict[str, object]]:
+    """The results of the last raw gate and of the last mart gate, as the publication shows them."""
+    with connect(settings) as con:
+        rows = con.execute(
+            """
+            select
+                stage, subject, suite, expectation, severity, success, unexpected_count, message,
+                strftime(checked_at, '%Y-%m-%dT%H:%M:%SZ') as checked_at,
+            from ops.gate_results
+            qualify run_id = last_value(run_id) over (
+                partition by stage order by checked_at
+                rows between unbounded preceding and unbounded following
+            )
+            order by stage desc, success, severity, suite, subject
+            """
+        )
+        names = [column[0] for column in rows.description]
+        return [dict(zip(names, row, strict=True)) for row in rows.fetchall()]

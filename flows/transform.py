@@ -1,0 +1,117 @@
+"""Run dbt on the warehouse: build the marts, write the dbt docs."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from flows.errors import TransformError
+from flows.settings import PROJECT_ROOT, Settings
+from flows.sources import Sources
+
+DBT_PROJECT = PROJECT_ROOT / "dbt_project"
+PROFILES = PROJECT_ROOT / "profiles"
+
+Invoke = Callable[[list[str]], Any]
+"""How dbt is run: dbt's own runner, or prefect-dbt's, which shows each model as a task."""
+
+
+def build_marts(settings: Settings, sources: Sources, invoke: Invoke | None = None) -> None:
+    """Build every model and run the data tests. dbt has released the warehouse afterwards.
+
+    Raises TransformError naming each model or test that failed, with dbt's message.
+    """
+    # unit tests check the code, not the data: they run in `make test`, not with every day's data
+    _run(["build", "--exclude-resource-type", "unit_test"], settings, sources, invoke)
+
+
+def write_docs(settings: Settings, sources: Sources) -> Path:
+    """Write the dbt docs as one self-contained page and return its path."""
+    _run(["docs", "generate", "--static"], settings, sources, None)
+    page = settings.dbt_dir / "target" / "static_index.html"
+    page.write_text(_tidy(page.read_text(encoding="utf-8"), settings), encoding="utf-8")
+    return page
+
+
+def _tidy(html: str, settings: Settings) -> str:
+    """Take the machine's paths out of dbt's page, and what makes a browser complain."""
+    for folder in (settings.dbt_dir, DBT_PROJECT, PROFILES):
+        html = html.replace(f"{folder}/", "").replace(str(folder), folder.name)
+    # an icon that dbt does not ship, and templates that a browser would fetch as they stand
+    html = re.sub(r'<link rel="shortcut icon"[^>]*>', "", html, count=1)
+    return html.replace('xlink:href="{{', 'ng-attr-xlink:href="{{')
+
+
+def dbt_arguments(settings: Settings, sources: Sources) -> list[str]:
+    """The options that every dbt command of this home shares."""
+    variables = {
+        "reporting_timezone": sources.timezone,
+        "horizon_days": sources.horizon_days,
+        "late_data_allowance_days": sources.late_data_allowance_days,
+    }
+    return [
+        "--vars",
+        json.dumps(variables),
+        "--project-dir",
+        str(DBT_PROJECT),
+        "--profiles-dir",
+        str(PROFILES),
+        "--target-path",
+        str(settings.dbt_dir / "target"),
+        "--log-path",
+        str(settings.dbt_dir / "logs"),
+    ]
+
+
+def _run(
+    command: Sequence[str], settings: Settings, sources: Sources, invoke: Invoke | None
+) -> None:
+    with _environment(settings):
+        result = (invoke or _invoke_dbt)([*command, *dbt_arguments(settings, sources)])
+    if result.exception:
+        raise TransformError(f"dbt {command[0]} did not run: {result.exception}")
+    if not result.success:
+        raise TransformError(_failures(command[0], result.result, settings))
+
+
+def _invoke_dbt(arguments: list[str]) -> Any:
+    from dbt.cli.main import dbtRunner  # takes a second to import: only where dbt runs
+
+    return dbtRunner().invoke([*arguments, "--log-level", "none"])
+
+
+def _failures(command: str, results: Any, settings: Settings) -> str:
+    failed = [r for r in results if r.status in ("error", "fail", "runtime error")]
+    lines = [f"  {r.node.resource_type} {r.node.name}: {r.message}" for r in failed]
+    return "\n".join(
+        [
+            f"dbt {command}: {len(failed)} of {len(list(results))} failed; nothing was published",
+            *lines,
+            f"  The whole log: {settings.dbt_dir / 'logs' / 'dbt.log'}",
+        ]
+    )
+
+
+@contextmanager
+def _environment(settings: Settings) -> Iterator[None]:
+    """Set what profiles.yml reads, for the length of a dbt run."""
+    ours = {"AFTERHYPE_WAREHOUSE": str(settings.warehouse_path), "DO_NOT_TRACK": "1"}
+    if settings.threads:
+        ours["AFTERHYPE_THREADS"] = str(settings.threads)
+    if settings.memory_limit:
+        ours["AFTERHYPE_MEMORY_LIMIT"] = settings.memory_limit
+    before = {name: os.environ.get(name) for name in ours}
+    os.environ.update(ours)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value

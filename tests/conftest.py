@@ -1,0 +1,99 @@
+"""What several test files share: a small home with one app's events, and a Prefect server."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+# before anything imports Prefect or Great Expectations
+os.environ.update(
+    PREFECT_LOGGING_LEVEL="CRITICAL",
+    PREFECT_SERVER_ANALYTICS_ENABLED="false",
+    GX_ANALYTICS_ENABLED="false",
+    DO_NOT_TRACK="1",
+)
+
+SOURCES = """
+timezone: UTC
+horizon_days: 10
+apps:
+  - {app_id: chat, name: Chat}
+events:
+  - name: chat_events
+    app_id: chat
+    uri: exports/*.csv*
+    format: custom
+    reader: {type: csv}
+    columns: {user_id: who, event_time: at, event_name: what, event_id: id}
+    complete_through: 2026-01-12
+"""
+
+
+@dataclass(frozen=True)
+class Place:
+    """A folder with a sources file, an exports folder and a home."""
+
+    folder: Path
+
+    @property
+    def home(self) -> Path:
+        return self.folder / "home"
+
+    @property
+    def sources(self) -> Path:
+        return self.folder / "sources.yml"
+
+    def export(self, name: str, *rows: str) -> Path:
+        """Write an export of ``who,at,what,id`` rows."""
+        path = self.folder / "exports" / name
+        path.write_text("\n".join(["who,at,what,id", *rows]) + "\n", encoding="utf-8")
+        return path
+
+
+def make_place(folder: Path) -> Place:
+    """Twenty users who start on 2026-01-01; half of them come back on day 1, five on day 7."""
+    place = Place(folder)
+    (folder / "exports").mkdir()
+    place.sources.write_text(SOURCES, encoding="utf-8")
+    starts = [f"u{n:02},2026-01-01T08:00:00Z,open,a{n}" for n in range(20)]
+    seconds = [f"u{n:02},2026-01-02T09:00:00Z,open,b{n}" for n in range(10)]
+    weeks = [f"u{n:02},2026-01-08T21:00:00Z,open,c{n}" for n in range(5)]
+    place.export("2026-01.csv", *starts, *seconds, *weeks)
+    return place
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Place:
+    """A place in which nothing has run yet."""
+    return make_place(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def first_run(prefect_server: None, tmp_path_factory: pytest.TempPathFactory) -> Place:
+    """A place after its first daily run. To be read only: ``after_a_day`` gives a copy."""
+    from flows import pipeline
+
+    place = make_place(tmp_path_factory.mktemp("first_run"))
+    pipeline.daily(home=place.home, sources=place.sources)
+    return place
+
+
+@pytest.fixture
+def after_a_day(first_run: Place, tmp_path: Path) -> Place:
+    """A copy of the place after its first daily run, to go on from."""
+    shutil.copytree(first_run.folder, tmp_path / "copy", symlinks=True)
+    return Place(tmp_path / "copy")
+
+
+@pytest.fixture(scope="session")
+def prefect_server() -> Iterator[None]:
+    """One real Prefect server with a database of its own for all tests that run flows."""
+    from prefect.testing.utilities import prefect_test_harness
+
+    with prefect_test_harness(server_startup_timeout=120):
+        yield

@@ -1,0 +1,186 @@
+"""The flows end to end, on a real Prefect server: what is published, and what is not, and why."""
+
+import gzip
+import hashlib
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from datetime import date
+
+import duckdb
+import pytest
+
+from flows import pipeline, stages
+from flows.errors import ConfigurationError, GateStopped
+from flows.published import query
+from flows.settings import Settings
+from flows.warehouse import connect
+
+pytestmark = pytest.mark.usefixtures("prefect_server")
+
+
+def run(place, flow=pipeline.daily, **parameters):
+    return flow(home=place.home, sources=place.sources, **parameters)
+
+
+def scorecard(place):
+    settings = Settings(home=place.home)
+    columns, rows = query(settings, "select * from app_scorecard")
+    return dict(zip(columns, rows[0], strict=True))
+
+
+def published_hash(place):
+    return hashlib.sha256((place.home / "published" / "marts.duckdb").read_bytes()).hexdigest()
+
+
+def test_a_day_from_extract_to_answer(first_run):
+    row = scorecard(first_run)
+    assert (row["users"], row["d1_rate"], row["d7_rate"]) == (20, 0.5, 0.25)
+    assert row["d30_rate"] is None
+    assert (first_run.home / "published" / "site" / "index.html").exists()
+    assert (first_run.home / "published" / "site" / "dbt" / "index.html").exists()
+    assert (first_run.home / "published" / "site" / "data_docs" / "index.html").exists()
+
+
+def test_no_user_reaches_the_published_file(first_run):
+    path = str(first_run.home / "published" / "marts.duckdb")
+    with duckdb.connect(path, read_only=True) as con:
+        columns = con.execute("select column_name from duckdb_columns()").fetchall()
+    assert not {row[0] for row in columns} & {"user_key", "user_id", "event_id"}
+
+
+def test_a_run_leaves_an_artifact_with_the_scorecard(first_run):
+    from prefect.client.orchestration import get_client
+
+    with get_client(sync_client=True) as client:
+        texts = [artifact.data for artifact in client.read_artifacts()]
+    assert any("| Chat | 20 | 50.0 %" in text and "Mart gate" in text for text in texts)
+
+
+def test_a_second_run_lands_nothing_and_leaves_the_publication(after_a_day):
+    before = published_hash(after_a_day)
+    second = run(after_a_day)
+    assert second.nothing_new
+    assert (second.landings[0].known, second.landings[0].landed) == (1, {})
+    assert published_hash(after_a_day) == before
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        ("timezone: UTC", "timezone: Asia/Tokyo"),
+        ("horizon_days: 10", "horizon_days: 11"),
+        ("name: Chat}", "name: Chatter}"),
+    ],
+)
+def test_a_changed_definition_is_something_new(after_a_day, change):
+    assert stages.nothing_new(stages.begin(after_a_day.home, after_a_day.sources))
+    text = after_a_day.sources.read_text(encoding="utf-8")
+    after_a_day.sources.write_text(text.replace(*change), encoding="utf-8")
+    assert not stages.nothing_new(stages.begin(after_a_day.home, after_a_day.sources))
+
+
+def test_broken_extracts_stop_nothing_else(place):
+    whole = gzip.compress(b"who,at,what,id\n" + b"u1,2026-01-03T00:00:00Z,open,z\n" * 1000)
+    exports = place.folder / "exports"
+    (exports / "half.csv.gz").write_bytes(whole[: len(whole) // 2])
+    (exports / "photo.csv").write_bytes(bytes(range(256)) * 40)
+    (exports / "other.csv").write_text("name,amount\nx,1\n", encoding="utf-8")
+    (exports / "empty.csv").write_bytes(b"")
+    summary = run(place)
+    assert scorecard(place)["users"] == 20
+    assert len(summary.failures) == 4
+    for name in ("half.csv.gz", "photo.csv", "other.csv", "empty.csv"):
+        assert sum(name in message for message in summary.failures) == 1
+
+
+def test_an_extract_that_fails_the_raw_gate_is_held_back(after_a_day):
+    rows = (f"u{n},not a time,open,j{n}" for n in range(50))
+    after_a_day.export("junk.csv", *rows, "v,2026-01-02,o,v")
+    summary = run(after_a_day, pipeline.land)
+    assert len(summary.quarantined) == 1
+    with connect(Settings(home=after_a_day.home), read_only=True) as con:
+        states = con.execute("select parse_filename(uri), status from raw.extracts").fetchall()
+    assert set(states) == {("2026-01.csv", "landed"), ("junk.csv", "quarantined")}
+
+
+def test_a_failed_mart_gate_publishes_nothing(after_a_day):
+    before = published_hash(after_a_day)
+    with connect(Settings(home=after_a_day.home)) as con:
+        con.execute(
+            "update marts.fct_cohort_retention_daily set retained_users = cohort_users + 1 "
+            "where day_n = 1 and is_complete"
+        )
+    with pytest.raises(GateStopped, match="retained"):
+        run(after_a_day, pipeline.publish)
+    assert published_hash(after_a_day) == before
+
+
+def test_readers_are_never_refused_while_a_run_builds(after_a_day):
+    path = str(after_a_day.home / "published" / "marts.duckdb")
+    stop, errors, answers = threading.Event(), [], []
+    script = (
+        "import duckdb, sys\n"
+        "with duckdb.connect(sys.argv[1], read_only=True) as con:\n"
+        "    print(con.execute('select users from marts.app_scorecard').fetchone()[0])\n"
+    )
+
+    def read():
+        while not stop.wait(0.5):
+            done = subprocess.run(
+                [sys.executable, "-c", script, path], capture_output=True, text=True, check=False
+            )
+            (answers if done.returncode == 0 else errors).append(done.stdout + done.stderr)
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    after_a_day.export("more.csv", "new,2026-01-03T00:00:00Z,open,n1")
+    try:
+        run(after_a_day)
+    finally:
+        stop.set()
+        reader.join()
+    assert errors == []
+    assert answers
+    assert {answer.strip() for answer in answers} <= {"20", "21"}
+    assert scorecard(after_a_day)["users"] == 21
+
+
+def test_a_killed_run_is_taken_up_by_the_next(place):
+    for number in range(30):
+        place.export(f"part-{number}.csv", f"p{number},2026-01-0{number % 9 + 1},open,p{number}")
+    script = (
+        "import sys\nfrom pathlib import Path\nfrom flows import pipeline\n"
+        "pipeline.land(home=Path(sys.argv[1]), sources=Path(sys.argv[2]))\n"
+    )
+    child = subprocess.Popen([sys.executable, "-c", script, str(place.home), str(place.sources)])
+    deadline = time.monotonic() + 120
+    while not (place.home / "warehouse.duckdb").exists() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    time.sleep(0.3)
+    os.kill(child.pid, signal.SIGKILL)
+    child.wait()
+    summary = run(place)
+    assert scorecard(place)["users"] == 50
+    assert summary.landings[0].known + len(summary.landings[0].landed) == 31
+    with connect(Settings(home=place.home), read_only=True) as con:
+        assert con.execute("select count(*) from raw.app_events").fetchone() == (65,)
+        assert con.execute("from raw.extracts where judged_at is null").fetchall() == []
+
+
+def test_a_backfill_lands_only_its_days(place):
+    place.export("2026-01-05.csv", "x,2026-01-05T01:00:00Z,open,x")
+    place.export("2026-01-06.csv", "y,2026-01-06T01:00:00Z,open,y")
+    run(place, pipeline.backfill, start=date(2026, 1, 5), end=date(2026, 1, 5))
+    assert scorecard(place)["users"] == 1
+    with pytest.raises(ConfigurationError, match="lies before the start"):
+        run(place, pipeline.backfill, start=date(2026, 1, 5), end=date(2026, 1, 4))
+
+
+def test_charts_alone_build_nothing(place):
+    summary = run(place, pipeline.hourly_ranks)
+    assert summary.landings == ()
+    assert not (place.home / "published").exists()

@@ -1,0 +1,309 @@
+"""The command line, ``afterhype``: thin, every command calls a flow or reads the published file."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from datetime import date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from pydantic import ValidationError
+
+from flows import terminal
+from flows.errors import AfterhypeError, ConfigurationError
+from flows.settings import PROJECT_ROOT, Settings, load_settings
+
+if TYPE_CHECKING:
+    from flows.stages import Summary
+
+app = typer.Typer(
+    name="afterhype",
+    help="When the hype is gone, do the users stay?\n\n"
+    "Lands app-store rank and event extracts, builds audited cohort-retention marts, publishes\n"
+    "them. Try `afterhype demo` first, then `afterhype run --sources my-sources.yml`.\n\n"
+    "Exit codes: 0 done (also when nothing was new), 1 failed, 2 wrong usage or configuration,\n"
+    "3 a gate stopped something.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+extracts_app = typer.Typer(
+    help="List the extracts in the ledger; release or discard quarantined ones.",
+    rich_markup_mode=None,
+)
+app.add_typer(extracts_app, name="extracts", invoke_without_command=True)
+
+Home = Annotated[
+    Path | None,
+    typer.Option(
+        "--home", help="Folder of everything afterhype writes [AFTERHYPE_HOME, .afterhype]"
+    ),
+]
+Sources = Annotated[
+    Path | None,
+    typer.Option("--sources", help="The sources file [AFTERHYPE_SOURCES, the demo's]"),
+]
+
+
+def main() -> None:
+    """Run the command line; every expected error becomes one message and its exit code."""
+    _silence_third_parties()
+    try:
+        app()
+    except AfterhypeError as error:
+        terminal.error(str(error))
+        sys.exit(error.exit_code)
+    except ValidationError as error:
+        terminal.error(
+            "\n".join(
+                f"AFTERHYPE_{'_'.join(map(str, problem['loc'])).upper()}: {problem['msg']}"
+                for problem in error.errors()
+            )
+        )
+        sys.exit(ConfigurationError.exit_code)
+    except KeyboardInterrupt:
+        terminal.error("interrupted; what was landed is kept, run again to go on")
+        sys.exit(1)
+
+
+@app.callback()
+def _common(ctx: typer.Context, home: Home = None, sources: Sources = None) -> None:
+    ctx.obj = {"home": home, "sources": sources}
+
+
+@app.command()
+def run(ctx: typer.Context, home: Home = None, sources: Sources = None) -> None:
+    """Land what is new, judge it, build the marts, judge them, publish."""
+    settings = _checked_settings(ctx, home, sources)
+    from flows import pipeline
+
+    _finish(settings, pipeline.daily(home=settings.home, sources=settings.sources))
+
+
+@app.command()
+def land(
+    ctx: typer.Context,
+    home: Home = None,
+    sources: Sources = None,
+    ranks_only: Annotated[bool, typer.Option("--ranks-only", help="Charts only.")] = False,
+) -> None:
+    """Land what is new and judge it; nothing is built or published."""
+    settings = _checked_settings(ctx, home, sources)
+    from flows import pipeline
+
+    flow = pipeline.hourly_ranks if ranks_only else pipeline.land
+    _finish(settings, flow(home=settings.home, sources=settings.sources))
+
+
+@app.command()
+def build(ctx: typer.Context, home: Home = None, sources: Sources = None) -> None:
+    """Build the marts with dbt; nothing is published."""
+    settings = _checked_settings(ctx, home, sources)
+    from flows import pipeline
+
+    pipeline.build(home=settings.home, sources=settings.sources)
+    terminal.say("Built. Next: `afterhype check`, then `afterhype publish`.")
+
+
+@app.command()
+def check(ctx: typer.Context, home: Home = None, sources: Sources = None) -> None:
+    """Judge the marts as they stand; exit 3 when a critical check fails."""
+    settings = _checked_settings(ctx, home, sources)
+    from flows import pipeline
+
+    terminal.show_gates(pipeline.check(home=settings.home, sources=settings.sources))
+
+
+@app.command()
+def publish(ctx: typer.Context, home: Home = None, sources: Sources = None) -> None:
+    """Judge the marts as they stand, then publish them."""
+    settings = _checked_settings(ctx, home, sources)
+    from flows import pipeline
+
+    _finish(settings, pipeline.publish(home=settings.home, sources=settings.sources))
+
+
+@app.command()
+def backfill(
+    ctx: typer.Context,
+    start: Annotated[datetime, typer.Option("--from", formats=["%Y-%m-%d"], help="First day.")],
+    end: Annotated[datetime, typer.Option("--to", formats=["%Y-%m-%d"], help="Last day.")],
+    source: Annotated[str | None, typer.Option(help="One source; default: every one.")] = None,
+    home: Home = None,
+    sources: Sources = None,
+) -> None:
+    """Land files whose name carries a day of the range, then build and publish."""
+    settings = _checked_settings(ctx, home, sources)
+    from flows import pipeline
+
+    days: tuple[date, date] = (start.date(), end.date())
+    summary = pipeline.backfill(*days, source, home=settings.home, sources=settings.sources)
+    _finish(settings, summary)
+
+
+@app.command()
+def rollback(
+    ctx: typer.Context,
+    to: Annotated[str | None, typer.Option(help="A publication id; default: the previous.")] = None,
+    home: Home = None,
+) -> None:
+    """Swap an earlier publication back in, byte for byte."""
+    from flows.publish import rollback as roll_back
+    from flows.warehouse import writer
+
+    settings = _settings(ctx, home, None)
+    with writer(settings, on_wait=terminal.say):
+        publication = roll_back(settings, to)
+    terminal.say(f"Rolled back: {publication.publication_id} is published again.")
+
+
+@app.command()
+def status(ctx: typer.Context, home: Home = None) -> None:
+    """Show what is published, how fresh each source is, and what to do next."""
+    terminal.show_status(_settings(ctx, home, None))
+
+
+@app.command()
+def query(
+    ctx: typer.Context,
+    sql: Annotated[str, typer.Argument(help='Such as "select * from app_scorecard".')],
+    csv: Annotated[
+        bool, typer.Option("--csv", help="Comma-separated, for other programs.")
+    ] = False,
+    home: Home = None,
+) -> None:
+    """Ask the published file in SQL; never waits for a run."""
+    from flows.published import query as ask
+
+    columns, rows = ask(_settings(ctx, home, None), sql)
+    terminal.show_rows(columns, rows, csv=csv)
+
+
+@app.command()
+def serve(
+    ctx: typer.Context,
+    port: Annotated[int, typer.Option(help="Port on this machine; 0 picks a free one.")] = 8765,
+    home: Home = None,
+) -> None:
+    """Show the published site on this machine until Ctrl-C."""
+    from flows.serve import serve_site
+
+    serve_site(_settings(ctx, home, None), port, announce=terminal.say)
+
+
+@app.command()
+def docs(ctx: typer.Context, home: Home = None, sources: Sources = None) -> None:
+    """Write the dbt docs of the warehouse as one page."""
+    from flows.sources import load_sources
+    from flows.transform import write_docs
+    from flows.warehouse import connect, writer
+
+    settings = _settings(ctx, home, sources)
+    with writer(settings, on_wait=terminal.say):
+        with connect(settings, read_only=True):
+            pass  # a clear error when there is no warehouse yet
+        page = write_docs(settings, load_sources(settings.sources))
+    terminal.say(f"dbt docs: {terminal.shorten(page)}")
+
+
+@app.command()
+def demo(ctx: typer.Context, home: Home = None) -> None:
+    """Generate three simulated apps, run the pipeline on them, compare with the known truth."""
+    from flows import pipeline
+    from flows.demo.generate import generate
+
+    settings = _settings(ctx, home, PROJECT_ROOT / "profiles" / "sources.yml")
+    terminal.say("Generating the extracts of three simulated apps ...")
+    truth = generate(settings.home / "demo")
+    terminal.say("Landing, judging, building, judging, publishing ...")
+    summary = pipeline.daily(home=settings.home, sources=settings.sources)
+    terminal.show_demo(settings, summary, truth)
+    _exit(summary)
+
+
+@extracts_app.callback()
+def extracts(
+    ctx: typer.Context,
+    status: Annotated[
+        str | None, typer.Option(help="landed, quarantined, discarded or failed.")
+    ] = None,
+    source: Annotated[str | None, typer.Option(help="One source only.")] = None,
+    home: Home = None,
+) -> None:
+    """List the extracts in the ledger, newest first."""
+    from flows.land.ledger import list_extracts
+    from flows.warehouse import connect
+
+    if ctx.invoked_subcommand:
+        ctx.obj["home"] = home or ctx.obj["home"]
+        return
+    with connect(_settings(ctx, home, None), read_only=True) as con:
+        terminal.show_extracts(list_extracts(con, status=status, source=source))
+
+
+@extracts_app.command()
+def release(ctx: typer.Context, extract_id: str, home: Home = None) -> None:
+    """Let a quarantined extract into the next build."""
+    from flows.land import ledger
+
+    _decide(_settings(ctx, home, None), extract_id, ledger.release, "Released")
+
+
+@extracts_app.command()
+def discard(ctx: typer.Context, extract_id: str, home: Home = None) -> None:
+    """Delete a quarantined extract's rows; it is not landed again."""
+    from flows.land import ledger
+
+    _decide(_settings(ctx, home, None), extract_id, ledger.discard, "Discarded")
+
+
+def _decide(settings: Settings, extract_id: str, change: Callable[..., None], word: str) -> None:
+    from flows.warehouse import connect, writer
+
+    with writer(settings, on_wait=terminal.say), connect(settings) as con:
+        change(con, extract_id)
+    terminal.say(f"{word} {extract_id}. `afterhype run` builds and publishes what follows from it.")
+
+
+def _settings(ctx: typer.Context, home: Path | None, sources: Path | None) -> Settings:
+    """The command's own options win over those before it, and these over the environment."""
+    return load_settings(home or ctx.obj["home"], sources or ctx.obj["sources"])
+
+
+def _checked_settings(ctx: typer.Context, home: Path | None, sources: Path | None) -> Settings:
+    """Settings with a sources file that holds: a mistake shows before a server is started."""
+    from flows.sources import load_sources
+
+    settings = _settings(ctx, home, sources)
+    load_sources(settings.sources)
+    return settings
+
+
+def _finish(settings: Settings, summary: Summary) -> None:
+    terminal.show_summary(settings, summary)
+    _exit(summary)
+
+
+def _exit(summary: Summary) -> None:
+    if summary.quarantined:
+        sys.exit(3)
+    if summary.failures:
+        sys.exit(1)
+
+
+def _silence_third_parties() -> None:
+    """No banners, no usage statistics; a user's own setting of these variables wins."""
+    for name, value in {
+        "PREFECT_LOGGING_LEVEL": "CRITICAL",  # what fails is told once, by main()
+        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        "PREFECT_CLI_SHOW_STARTUP_TIPS": "false",
+        "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
+        "GX_ANALYTICS_ENABLED": "false",
+        "DO_NOT_TRACK": "1",
+        "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
+    }.items():
+        os.environ.setdefault(name, value)

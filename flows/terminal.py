@@ -1,0 +1,261 @@
+"""What the command line prints: tables and sentences on stdout, errors on stderr."""
+
+from __future__ import annotations
+
+import csv as csv_writer
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Column, Table
+from rich.text import Text
+
+from flows.scorecard import (
+    DAYS,
+    rank_in_words,
+    read_scorecard,
+    retention_in_words,
+    users_in_words,
+)
+from flows.settings import Settings
+
+if TYPE_CHECKING:
+    from flows.demo.truth import DemoTruth
+    from flows.land.ledger import LedgerRow
+    from flows.stages import Summary
+
+NARROWEST = 100
+"""Columns that a table gets where there is no terminal to ask, such as in a log."""
+
+_out = Console(highlight=False, soft_wrap=True)
+if not _out.is_terminal:
+    _out.width = max(_out.width, NARROWEST)
+_err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def say(message: str) -> None:
+    """One message on stdout."""
+    _out.print(Text(message))
+
+
+def error(message: str) -> None:
+    """One message on stderr."""
+    _err.print(Text("afterhype: ", style="bold red") + Text(message))
+
+
+def shorten(path: Path) -> str:
+    """A path relative to the working directory where that is shorter."""
+    relative = path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+    return str(relative)
+
+
+def show_summary(settings: Settings, summary: Summary) -> None:
+    """What a run landed, what was held back, and the scorecard that stands at its end."""
+    for landing in summary.landings:
+        say(
+            f"{landing.source}: {_count(len(landing.landed), 'new extract')}, {landing.known} known"
+            + (
+                f" · {landing.rows_landed:,} rows landed, {landing.rows_duplicate:,} duplicate, "
+                f"{landing.rows_rejected:,} rejected"
+                + (
+                    f" · {_count(landing.unchanged, 'chart')} unchanged"
+                    if landing.unchanged
+                    else ""
+                )
+                if landing.landed
+                else ""
+            )
+        )
+    show_rejects(settings, summary)
+    for message in summary.failures:
+        error(message)
+    show_gates(summary)
+    if summary.nothing_new and summary.publication:
+        say(f"Nothing new since publication {summary.publication.publication_id}; it stands.")
+    elif summary.publication:
+        say(f"Published {summary.publication.publication_id} to {shorten(settings.marts_path)}")
+    if summary.publication:
+        show_scorecard(settings)
+        say(f"Site: {shorten(settings.published_dir / 'site' / 'index.html')}  (afterhype serve)")
+
+
+def show_rejects(settings: Settings, summary: Summary) -> None:
+    """What this run rejected, by source and reason."""
+    from flows.stages import rejects_by_reason
+
+    rows = rejects_by_reason(settings, summary)
+    if rows:
+        table = Table("Rejected from", "Reason", _right("Rows"), "Such as", box=SIMPLE_HEAD)
+        for source, reason, count, example in rows:
+            table.add_row(source, reason, f"{count:,}", example)
+        _show(table)
+
+
+def show_gates(summary: Summary) -> None:
+    """What the gates of a run said."""
+    from flows.quality import describe
+
+    for name, report in (("Raw gate", summary.raw_gate), ("Mart gate", summary.mart_gate)):
+        if report is None:
+            continue
+        failed, warned = len(report.critical_failures), len(report.warnings)
+        say(f"{name}: {len(report.results)} checks, {failed} critical failures, {warned} warnings")
+        if failed or warned:
+            say(describe(report))
+
+
+def show_scorecard(settings: Settings) -> None:
+    """The published scorecard."""
+    table = Table("App", _right("Users"), box=SIMPLE_HEAD, collapse_padding=True, pad_edge=False)
+    for day in DAYS:
+        table.add_column(f"D{day}", justify="right", no_wrap=True)
+    table.add_column("Peak rank", no_wrap=True)
+    table.add_column("Latest")
+    for row in read_scorecard(settings):
+        table.add_row(
+            row["app_name"],
+            users_in_words(row),
+            *(_in_two_lines(retention_in_words(row, day)) for day in DAYS),
+            _in_two_lines(rank_in_words(row, "peak")),
+            rank_in_words(row, "latest"),
+        )
+    _show(table)
+
+
+def show_rows(columns: Sequence[str], rows: Sequence[Sequence[Any]], *, csv: bool) -> None:
+    """A query's answer, as a table or as CSV."""
+    if csv:
+        writer = csv_writer.writer(sys.stdout, lineterminator="\n")
+        writer.writerow(columns)
+        writer.writerows(rows)
+        return
+    table = Table(*columns, box=SIMPLE_HEAD)
+    for row in rows:
+        table.add_row(*("" if value is None else str(value) for value in row))
+    _show(table)
+    say(_count(len(rows), "row"))
+
+
+def show_extracts(rows: Sequence[LedgerRow]) -> None:
+    """The ledger, with what to do about what is held back."""
+    if not rows:
+        say("No such extracts. `afterhype run` lands what the sources file names.")
+        return
+    table = Table(Column("Extract", no_wrap=True), "Source", "Status", "Landed (UTC)")
+    table.box = SIMPLE_HEAD
+    for name in ("Rows", "Duplicate", "Rejected"):
+        table.add_column(name, justify="right")
+    table.add_column("File", overflow="fold")
+    for row in rows:
+        table.add_row(
+            row.extract_id,
+            row.source,
+            row.status,
+            f"{row.landed_at:%Y-%m-%d %H:%M}",
+            f"{row.rows_landed:,}",
+            f"{row.rows_duplicate:,}",
+            f"{row.rows_rejected:,}",
+            Path(row.uri).name,
+        )
+    _show(table)
+    for row in rows:
+        if row.error:
+            say(f"{row.extract_id} {row.status}: {row.error}")
+    if any(row.status == "quarantined" for row in rows):
+        say("Decide: `afterhype extracts release ID` or `afterhype extracts discard ID`.")
+
+
+def show_status(settings: Settings) -> None:
+    """What is published, how fresh each source is, and what to do next."""
+    from flows.publish import current_publication
+    from flows.published import query
+
+    publication = current_publication(settings)
+    if publication is None:
+        say(f"{shorten(settings.home)}: nothing is published yet. Next: `afterhype run`.")
+        return
+    age = datetime.now(UTC).replace(tzinfo=None) - publication.built_at
+    say(
+        f"Publication {publication.publication_id}, {_age(age)} old, in "
+        f"{shorten(settings.marts_path)}"
+    )
+    columns, rows = query(
+        settings,
+        """
+        select
+            source, app_id as app, kind,
+            strftime(last_event_time, '%Y-%m-%d %H:%M') as last_event,
+            strftime(last_landed_at, '%Y-%m-%d %H:%M') as last_landed,
+            extracts_landed as landed, extracts_quarantined as quarantined,
+            extracts_failed as failed, rows_rejected as rejected
+        from marts.data_freshness
+        order by source
+        """,
+    )
+    table = Table(*(column.replace("_", " ") for column in columns), box=SIMPLE_HEAD)
+    for row in rows:
+        table.add_row(*("–" if value is None else str(value) for value in row))
+    _show(table)
+    show_scorecard(settings)
+    held = sum(row[columns.index("quarantined")] for row in rows)
+    if held:
+        say(f"{_count(held, 'extract')} in quarantine: `afterhype extracts --status quarantined`.")
+
+
+def show_demo(settings: Settings, summary: Summary, truth: DemoTruth) -> None:
+    """The demo's outcome beside the generator's truth, and where to look next."""
+    show_summary(settings, summary)
+    table = Table("Simulated app", "Day", _right("Measured"), _right("Truth"), box=SIMPLE_HEAD)
+    table.add_column("Truth within the 95 % interval")
+    for row in read_scorecard(settings):
+        for day, expected in sorted(truth.retention[row["app_id"]].items()):
+            inside = row[f"d{day}_ci_low"] <= expected <= row[f"d{day}_ci_high"]
+            table.add_row(
+                row["app_name"],
+                f"D{day}",
+                retention_in_words(row, day),
+                f"{100 * expected:.2f} %",
+                "yes" if inside else "NO",
+            )
+    _show(table)
+    say(
+        f"The extracts held {truth.rows:,} event rows: {truth.duplicates:,} duplicates and "
+        f"{truth.rejects:,} bad rows were written on purpose."
+    )
+    _next_steps(settings)
+
+
+def _show(table: Table) -> None:
+    _out.print(table, soft_wrap=False)  # cells wrap, they are not cut
+
+
+def _in_two_lines(words: str) -> str:
+    """The number, and below it what is in brackets."""
+    return words.replace(" (", "\n(", 1)
+
+
+def _next_steps(settings: Settings) -> None:
+    home = "" if settings.home == Path.cwd() / ".afterhype" else f" --home {settings.home}"
+    command = ".venv/bin/afterhype"
+    say("Look next:")
+    say(f"  {command} serve{home}                 the report, the dbt docs, the Data Docs")
+    say(f'  {command} query{home} "select * from app_scorecard"')
+    say(f"  {command} extracts{home}              what landed, what was rejected and why")
+    say("  profiles/sources.yml                       put your own extracts in a copy of this file")
+
+
+def _age(age: timedelta) -> str:
+    hours = age.total_seconds() / 3600
+    return f"{hours / 24:.1f} days" if hours >= 48 else f"{hours:.1f} hours"
+
+
+def _right(header: str) -> Column:
+    return Column(header, justify="right")
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -136,11 +136,16 @@ def _volume() -> tuple[Check, ...]:
     return (
         critical(
             "an extract brings at least one readable event",
-            "An empty or wholly rejected extract is a broken export or a wrong mapping.",
+            "A wholly rejected extract is a broken export or a wrong mapping.",
             """
             select extract_id, rows_rejected as unexpected_count, rows_seen, rows_rejected
-            from {batch} where rows_landed + rows_duplicate = 0
+            from {batch} where rows_landed + rows_duplicate = 0 and rows_seen > 0
             """,
+        ),
+        warning(
+            "an extract holds at least one row",
+            "A header alone is a quiet hour, or an export that brought nothing.",
+            "select extract_id, 1 as unexpected_count, rows_seen from {batch} where rows_seen = 0",
         ),
         critical(
             "at most half of an extract's rows are rejected",

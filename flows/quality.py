@@ -123,14 +123,15 @@ def _next_steps(report: GateReport) -> list[str]:
         return [
             "What to do next: `afterhype extracts` lists what is held back. Mend the export or the "
             "mapping and",
-            f"`afterhype discard {some}` to land it anew, or `afterhype release {some}` "
-            "to let it through as it is.",
+            f"`afterhype extracts reland {some}` to land it anew, `afterhype extracts discard {some}` "
+            f"to drop it, or",
+            f"`afterhype extracts release {some}` to let it through as it is.",
         ]
     return [
         "Nothing was published; the last publication stands as it was. What to do next: if an "
         "extract brought this,",
-        "find it with `afterhype extracts` and `afterhype discard ID`, then `afterhype run`; "
-        "otherwise mend the model.",
+        "find it with `afterhype extracts` and `afterhype extracts reland ID` once it is mended, "
+        "then `afterhype run`; otherwise mend the model.",
     ]
 
 

@@ -58,6 +58,11 @@ create table if not exists raw.app_events (
     landed_at timestamp not null,
 );
 
+-- the events that models see; an extract in quarantine is not among them
+create or replace view raw.visible_events as
+select events.* from raw.app_events as events
+semi join (from raw.extracts where status = 'landed') as visible using (extract_id);
+
 -- events that another extract had delivered already: kept, because that extract may be quarantined
 create table if not exists raw.app_event_duplicates as from raw.app_events limit 0;
 

@@ -73,8 +73,8 @@ def test_each_extract_is_judged_on_its_own(settings):
     words = describe(report)
     assert "e2: an extract brings at least one readable event" in words
     assert "5 rows" in words
-    assert "`afterhype discard e2`" in words
-    assert "`afterhype release e2`" in words
+    assert "`afterhype extracts discard e2`" in words
+    assert "`afterhype extracts release e2`" in words
     [row] = change(
         settings,
         "select subject, severity, unexpected_count, sample, suite from ops.gate_results"
@@ -126,7 +126,7 @@ def test_every_offender_is_named_however_many_there_are(settings):
         settings,
         """
         insert into raw.extracts select extracts.* replace ('x' || i as extract_id,
-            0 as rows_landed, 0 as rows_seen)
+            0 as rows_landed, 1 as rows_rejected, 1 as rows_seen)
         from raw.extracts as extracts, range(300) as numbers (i) where extract_id = 'e1'
         """,
     )

@@ -40,24 +40,12 @@ def land_chart_file(
 
     Raises ExtractError when the file cannot be read; the ledger then says ``failed``.
     """
-    con.begin()
-    try:
+    with ledger.one_transaction(con, extract, now):
         if source.format == "custom":
             read_custom(con, extract.path, source)
         else:
             read_document(con, extract.path, _DOCUMENTS[source.format])
-        outcome = _insert(con, extract, now)
-        ledger.record(con, extract, outcome, now)
-        mark_unchanged(con, extract.extract_id)
-        con.commit()
-    except ExtractError as error:
-        con.rollback()
-        ledger.record_failure(con, extract, str(error), now)
-        raise
-    except BaseException:
-        con.rollback()
-        raise
-    return outcome
+        return _insert(con, extract, now)
 
 
 def land_chart_fetch(
@@ -77,22 +65,14 @@ def land_chart_fetch(
     extract = ledger.identify_fetch(fetch.path, source=feed.name, format=feed.feed)
     if ledger.is_recorded(con, extract.extract_id):
         return FetchLanding()
-    con.begin()
     try:
-        read_document(con, extract.path, APPLE_RSS, fetch.fetched_at)
-        _refuse_other_feed(con, fetch)
-        outcome = _insert(con, extract, now)
-        ledger.record(con, extract, outcome, now)
-        mark_unchanged(con, extract.extract_id)
-        con.commit()
+        with ledger.one_transaction(con, extract, now):
+            read_document(con, extract.path, APPLE_RSS, fetch.fetched_at)
+            _refuse_other_feed(con, fetch)
+            outcome = _insert(con, extract, now)
     except ExtractError as error:
-        con.rollback()
-        ledger.record_failure(con, extract, str(error), now)
         _record_failed_snapshot(con, fetch, feed, str(error), now)
         return FetchLanding(error=str(error))
-    except BaseException:
-        con.rollback()
-        raise
     return FetchLanding(extract_id=extract.extract_id, landed=outcome)
 
 
@@ -206,7 +186,10 @@ def _insert(con: duckdb.DuckDBPyConnection, extract: Extract, now: datetime) -> 
         """,
         {"extract_id": extract.extract_id},
     )
-    return _outcome(con)
+    outcome = _outcome(con)
+    ledger.record(con, extract, outcome, now)
+    mark_unchanged(con, extract.extract_id)
+    return outcome
 
 
 def _outcome(con: duckdb.DuckDBPyConnection) -> Landed:

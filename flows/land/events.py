@@ -59,8 +59,7 @@ def land_events(
     ExtractError when the file cannot be read at all; the ledger then says ``failed``.
     """
     key = load_user_key(settings)
-    con.begin()
-    try:
+    with ledger.one_transaction(con, extract, now):
         check_key(con, key)
         mapping, needed = mapping_in_sql(source)
         opened = open_extract(con, extract.path, _reader(source), needed)
@@ -68,16 +67,6 @@ def land_events(
         _identify(con, source, key)
         outcome = _insert(con, extract, source, now)
         ledger.record(con, extract, outcome, now)
-        con.commit()
-    except ExtractError as error:
-        con.rollback()
-        ledger.record_failure(con, extract, str(error), now)
-        raise
-    except BaseException:
-        con.rollback()
-        raise
-    finally:
-        con.execute("reset variable user_key")
     return outcome
 
 
@@ -250,47 +239,49 @@ def _blanked(column: str, mapping: dict[str, str]) -> str:
 def _identify(con: duckdb.DuckDBPyConnection, source: EventSource, key: str) -> None:
     """Key the users and name the events, into the temporary table identified.
 
-    Without a vendor's id an event is its content plus how often that content occurred before it in
-    this extract: two identical rows of one file are two events, and one event when an overlapping
-    export delivers them again.
+    An event without a vendor's id is its content plus how often that content occurred before it in
+    this extract: two identical rows of one file are two events, and the same ones when an
+    overlapping export delivers them again.
     """
+    content = (
+        "concat_ws(chr(31), user_id, event_time, event_name, platform, country, app_version, "
+        "channel, properties)"
+    )
+    occurrence = f"row_number() over (partition by event_id, {content} order by line_number)"
+    lacks_ids = con.execute(
+        "select count(*) > 0 from judged where reason is null and event_id is null"
+    ).fetchone()
+    event_id = "md5(event_id)"
+    if lacks_ids and lacks_ids[0]:  # the window costs a sort, so only where it is needed
+        event_id = f"md5(coalesce(event_id, {content} || chr(31) || {occurrence}))"
     # a variable, not SQL text: the secret must not show in an error, a log or a profile
     con.execute("set variable user_key = ?", [key])
-    content = (
-        "md5(concat_ws(chr(31), user_id, event_time, event_name, platform, country, app_version, "
-        "channel, properties))"
-    )
-    if "event_id" in source.columns:
-        event_id = (
-            f"case when event_id is null then md5({content} || line_number) else md5(event_id) end"
+    try:
+        con.execute(
+            f"""
+            create or replace temp table identified as
+            select
+                $app_id as app_id,
+                cast({event_id} as uuid) as event_id,
+                cast(
+                    sha256(concat_ws(chr(31), getvariable('user_key'), $app_id, user_id))[:32]
+                    as uuid
+                ) as user_key,
+                event_name,
+                event_time,
+                lower(platform) as platform,
+                if(length(country) = 2, upper(country), country) as country,
+                app_version,
+                channel,
+                properties,
+                line_number,
+            from judged
+            where reason is null
+            """,
+            {"app_id": source.app_id},
         )
-    else:
-        event_id = (
-            f"md5({content} || chr(31) || row_number() over "
-            f"(partition by {content} order by line_number))"
-        )
-    con.execute(
-        f"""
-        create or replace temp table identified as
-        select
-            $app_id as app_id,
-            cast({event_id} as uuid) as event_id,
-            cast(
-                sha256(concat_ws(chr(31), getvariable('user_key'), $app_id, user_id))[:32] as uuid
-            ) as user_key,
-            event_name,
-            event_time,
-            lower(platform) as platform,
-            if(length(country) = 2, upper(country), country) as country,
-            app_version,
-            channel,
-            properties,
-            line_number,
-        from judged
-        where reason is null
-        """,
-        {"app_id": source.app_id},
-    )
+    finally:
+        con.execute("reset variable user_key")
 
 
 def _insert(
@@ -326,10 +317,8 @@ def _insert(
         create or replace temp table repeats as
         select firsts.event_id
         from firsts
-        inner join raw.app_events as known
+        inner join raw.visible_events as known
             on firsts.event_id = known.event_id and firsts.app_id = known.app_id
-        inner join raw.extracts as extracts
-            on known.extract_id = extracts.extract_id and extracts.status = 'landed'
         """
     )
     for table, which in (("raw.app_events", "anti"), ("raw.app_event_duplicates", "semi")):

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import duckdb
 
-from flows.errors import AfterhypeError
+from flows.errors import AfterhypeError, ExtractError
 from flows.land.snapshots import mark_unchanged
 
 
@@ -81,6 +81,22 @@ def is_recorded(con: duckdb.DuckDBPyConnection, extract_id: str) -> bool:
     """Whether this content was landed, quarantined or discarded before; a failed one may retry."""
     query = "select 1 from raw.extracts where extract_id = ? and status <> 'failed'"
     return con.execute(query, [extract_id]).fetchone() is not None
+
+
+@contextmanager
+def one_transaction(
+    con: duckdb.DuckDBPyConnection, extract: Extract, now: datetime
+) -> Iterator[None]:
+    """Land an extract wholly or not at all, for a block that does it.
+
+    What cannot be read leaves a ``failed`` row in the ledger and its ExtractError goes on.
+    """
+    try:
+        with _changes(con):
+            yield
+    except ExtractError as error:
+        record_failure(con, extract, str(error), now)
+        raise
 
 
 def record(
@@ -225,13 +241,54 @@ def release(con: duckdb.DuckDBPyConnection, extract_id: str) -> None:
 def discard(con: duckdb.DuckDBPyConnection, extract_id: str) -> None:
     """Delete a quarantined extract's rows. Its ledger row and rejects stay: it lands no more."""
     with _change(con, extract_id, "quarantined", "discarded", None):
-        for table in (
-            "raw.app_events",
-            "raw.app_event_duplicates",
-            "raw.chart_snapshots",
-            "raw.chart_ranks",
-        ):
+        _delete_rows(con, extract_id)
+
+
+def forget(con: duckdb.DuckDBPyConnection, extract_id: str) -> None:
+    """Remove every trace of an extract, so that the next run lands it with today's mapping.
+
+    Raises AfterhypeError for an unknown extract.
+    """
+    status = _status(con, extract_id)
+    if status == "landed":
+        quarantine(con, extract_id, "to be landed anew")
+    with _changes(con):
+        _delete_rows(con, extract_id)
+        for table in ("raw.rejects", "raw.extracts"):
             con.execute(f"delete from {table} where extract_id = ?", [extract_id])
+
+
+def _delete_rows(con: duckdb.DuckDBPyConnection, extract_id: str) -> None:
+    for table in (
+        "raw.app_events",
+        "raw.app_event_duplicates",
+        "raw.chart_snapshots",
+        "raw.chart_ranks",
+    ):
+        con.execute(f"delete from {table} where extract_id = ?", [extract_id])
+
+
+def _status(con: duckdb.DuckDBPyConnection, extract_id: str) -> str:
+    row = con.execute(
+        "select status from raw.extracts where extract_id = ?", [extract_id]
+    ).fetchone()
+    if row is None:
+        known = [r[0] for r in con.execute("select extract_id from raw.extracts").fetchall()]
+        close = difflib.get_close_matches(extract_id, known, n=3)
+        hint = f" Did you mean {', '.join(close)}?" if close else ""
+        raise AfterhypeError(f"no extract {extract_id}.{hint} `afterhype extracts` lists them.")
+    return str(row[0])
+
+
+@contextmanager
+def _changes(con: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    con.begin()
+    try:
+        yield
+        con.commit()
+    except BaseException:
+        con.rollback()
+        raise
 
 
 @contextmanager
@@ -242,28 +299,16 @@ def _change(
 
     Raises AfterhypeError for an unknown extract, or one of another status.
     """
-    row = con.execute(
-        "select status from raw.extracts where extract_id = ?", [extract_id]
-    ).fetchone()
-    if row is None:
-        known = [r[0] for r in con.execute("select extract_id from raw.extracts").fetchall()]
-        close = difflib.get_close_matches(extract_id, known, n=3)
-        hint = f" Did you mean {', '.join(close)}?" if close else ""
-        raise AfterhypeError(f"no extract {extract_id}.{hint} `afterhype extracts` lists them.")
-    if row[0] != before:
-        raise AfterhypeError(f"extract {extract_id} is {row[0]}, not {before}: nothing to do")
-    con.begin()
-    try:
+    status = _status(con, extract_id)
+    if status != before:
+        raise AfterhypeError(f"extract {extract_id} is {status}, not {before}: nothing to do")
+    with _changes(con):
         con.execute(
             "update raw.extracts set status = ?, error = coalesce(?, error) where extract_id = ?",
             [after, reason, extract_id],
         )
         yield
         mark_unchanged(con, extract_id)
-        con.commit()
-    except BaseException:
-        con.rollback()
-        raise
 
 
 def _promote(con: duckdb.DuckDBPyConnection, hidden: str) -> None:
@@ -277,12 +322,7 @@ def _promote(con: duckdb.DuckDBPyConnection, hidden: str) -> None:
             on twin.extract_id = extracts.extract_id and extracts.status = 'landed'
         semi join (select app_id, event_id from raw.app_events where extract_id = $hidden) as lost
             on twin.app_id = lost.app_id and twin.event_id = lost.event_id
-        anti join (
-            select events.app_id, events.event_id
-            from raw.app_events as events
-            inner join raw.extracts as visible
-                on events.extract_id = visible.extract_id and visible.status = 'landed'
-        ) as present
+        anti join raw.visible_events as present
             on twin.app_id = present.app_id and twin.event_id = present.event_id
         qualify row_number() over (
             partition by twin.app_id, twin.event_id order by twin.landed_at, twin.extract_id
@@ -300,13 +340,7 @@ def _demote(con: duckdb.DuckDBPyConnection, returning: str) -> None:
         create or replace temp table moving as
         select events.app_id, events.event_id, events.extract_id
         from raw.app_events as events
-        semi join (
-            select others.app_id, others.event_id
-            from raw.app_events as others
-            inner join raw.extracts as extracts
-                on others.extract_id = extracts.extract_id and extracts.status = 'landed'
-            where others.extract_id <> $returning
-        ) as present
+        semi join (from raw.visible_events where extract_id <> $returning) as present
             on events.app_id = present.app_id and events.event_id = present.event_id
         where events.extract_id = $returning
         """,
@@ -319,12 +353,7 @@ def _demote(con: duckdb.DuckDBPyConnection, returning: str) -> None:
         create or replace temp table moving as
         select twin.app_id, twin.event_id, twin.extract_id
         from raw.app_event_duplicates as twin
-        anti join (
-            select events.app_id, events.event_id
-            from raw.app_events as events
-            inner join raw.extracts as extracts
-                on events.extract_id = extracts.extract_id and extracts.status = 'landed'
-        ) as present
+        anti join raw.visible_events as present
             on twin.app_id = present.app_id and twin.event_id = present.event_id
         where twin.extract_id = $returning
         """,

@@ -41,6 +41,11 @@ PROVOCATIONS = [
     ),
     (
         "raw_events",
+        "an extract holds at least one row",
+        "update raw.extracts set rows_landed = 0, rows_seen = 0 where kind = 'events'",
+    ),
+    (
+        "raw_events",
         "at most half of",
         "update raw.extracts set rows_rejected = 7, rows_seen = 13 where kind = 'events'",
     ),

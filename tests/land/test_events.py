@@ -192,6 +192,13 @@ def test_without_ids_repetition_inside_a_file_counts_and_redelivery_does_not(con
     assert (again.rows_landed, again.rows_duplicate) == (1, 2)
 
 
+def test_a_row_that_lacks_its_id_is_told_apart_by_content(con, land):
+    text = HEADER + "u1,2026-01-01,open,\nu1,2026-01-01,open,\nu1,2026-01-01,open,7\n"
+    land("a.csv", text)
+    _, again = land("b.csv", text + "u2,2026-01-01,open,\n")
+    assert (again.rows_landed, again.rows_duplicate) == (1, 3)
+
+
 def test_one_person_is_one_key_per_app_and_key(con, land):
     land("a.csv", HEADER + "u1,2026-01-01,open,1\n u1 ,2026-01-02,open,2\nu2,2026-01-01,open,3\n")
     assert rows(con, "select count(distinct user_key) from raw.app_events") == [(2,)]

@@ -58,6 +58,16 @@ def test_a_discarded_extract_never_lands_again(con, land):
     assert ledger.is_recorded(con, first)
 
 
+def test_a_forgotten_extract_lands_anew_and_others_keep_their_events(con, land):
+    first, _ = land("a.csv", events(1, 2))
+    second, _ = land("b.csv", events(2, 3))
+    ledger.forget(con, first)
+    assert not ledger.is_recorded(con, first)
+    assert status_of(con, second) == ("landed", 2, 0)
+    again, landed = land("a.csv", events(1, 2))
+    assert (again, landed.rows_landed, landed.rows_duplicate) == (first, 1, 1)
+
+
 def test_wrong_states_and_unknown_extracts_are_refused(con, land):
     first, _ = land("a.csv", events(1))
     with pytest.raises(AfterhypeError, match="is landed, not quarantined"):
@@ -84,7 +94,9 @@ def test_what_no_gate_has_seen_is_found_once(con, land):
 
 extracts = st.lists(st.sets(st.integers(0, 7), min_size=1), min_size=1, max_size=5)
 steps = st.lists(
-    st.tuples(st.sampled_from(["land", "quarantine", "release", "discard"]), st.integers(0, 4)),
+    st.tuples(
+        st.sampled_from(["land", "quarantine", "release", "discard", "forget"]), st.integers(0, 4)
+    ),
     max_size=14,
 )
 
@@ -109,6 +121,8 @@ def test_the_visible_events_are_those_of_the_landed_extracts_each_once(contents,
                         _decide(con, action, landed[number])
                     except AfterhypeError:
                         continue  # not possible from this state
+                    if action == "forget":
+                        del landed[number]
                 _check(con, contents, landed)
 
 
@@ -130,6 +144,8 @@ def _decide(con, action, extract_id):
         ledger.release(con, extract_id)
     elif action == "discard":
         ledger.discard(con, extract_id)
+    elif action == "forget":
+        ledger.forget(con, extract_id)
 
 
 def _check(con, contents, landed):

@@ -261,6 +261,14 @@ def discard(ctx: typer.Context, extract_id: str, home: Home = None) -> None:
     _decide(_settings(ctx, home, None), extract_id, ledger.discard, "Discarded")
 
 
+@extracts_app.command()
+def reland(ctx: typer.Context, extract_id: str, home: Home = None) -> None:
+    """Forget an extract, so that the next run lands it anew, with today's mapping."""
+    from flows.land import ledger
+
+    _decide(_settings(ctx, home, None), extract_id, ledger.forget, "Forgot")
+
+
 def _decide(settings: Settings, extract_id: str, change: Callable[..., None], word: str) -> None:
     from flows.warehouse import connect, writer
 

@@ -123,8 +123,8 @@ def _next_steps(report: GateReport) -> list[str]:
         return [
             "What to do next: `afterhype extracts` lists what is held back. Mend the export or the "
             "mapping and",
-            f"`afterhype extracts reland {some}` to land it anew, `afterhype extracts discard {some}` "
-            f"to drop it, or",
+            f"`afterhype extracts reland {some}` to land it anew,",
+            f"`afterhype extracts discard {some}` to drop it, or",
             f"`afterhype extracts release {some}` to let it through as it is.",
         ]
     return [

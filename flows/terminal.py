@@ -166,9 +166,7 @@ def show_extracts(rows: Sequence[LedgerRow]) -> None:
         if row.error:
             say(f"{row.extract_id} {row.status}: {row.error}")
     if any(row.status == "quarantined" for row in rows):
-        say(
-            "Decide: `afterhype extracts release ID`, `... discard ID`, or mend it and `... reland ID`."
-        )
+        say("Decide: `afterhype extracts release ID`, `discard ID`, or mend it and `reland ID`.")
 
 
 def show_status(settings: Settings) -> None:

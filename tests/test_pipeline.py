@@ -184,3 +184,37 @@ def test_charts_alone_build_nothing(place):
     summary = run(place, pipeline.hourly_ranks)
     assert summary.landings == ()
     assert not (place.home / "published").exists()
+
+
+def test_live_charts_land_failed_ones_too_and_standing_still_is_no_observation(
+    place, httpserver, monkeypatch
+):
+    feed = {
+        "feed": {
+            "id": "https://example.com/api/v2/us/apps/top-free/2/apps.json",
+            "country": "us",
+            "updated": "Tue, 06 Jan 2026 10:00:00 +0000",
+            "results": [{"id": "1", "name": "One"}, {"id": "2", "name": "Two"}],
+        }
+    }
+    httpserver.expect_request("/api/v2/us/apps/top-free/2/apps.json").respond_with_json(feed)
+    monkeypatch.setenv("AFTERHYPE_APPLE_RSS_BASE_URL", httpserver.url_for("").rstrip("/"))
+    with place.sources.open("a", encoding="utf-8") as sources:
+        sources.write(
+            "ranks:\n  - {name: live, feed: apple_rss, storefronts: [us, jp], "
+            "charts: [top-free], limit: 2}\n"
+        )
+    first = run(place, pipeline.hourly_ranks)
+    assert first.failures == ("live: jp/top-free: HTTP 500",)
+    assert run(place, pipeline.hourly_ranks).landings[0].unchanged == 1
+    with connect(Settings(home=place.home), read_only=True) as con:
+        statuses = con.execute(
+            "select storefront, status, depth from raw.chart_snapshots "
+            "order by snapshot_at, storefront"
+        ).fetchall()
+    assert statuses == [
+        ("jp", "failed", 0),
+        ("us", "observed", 2),
+        ("jp", "failed", 0),
+        ("us", "unchanged", 2),
+    ]

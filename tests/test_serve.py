@@ -1,0 +1,49 @@
+"""Serving the published site on this machine."""
+
+import threading
+import urllib.request
+
+import pytest
+
+from flows.errors import AfterhypeError
+from flows.serve import make_server
+from flows.settings import Settings
+
+
+@pytest.fixture
+def settings(tmp_path):
+    for generation in ("one", "two"):
+        folder = tmp_path / "published" / "generations" / generation / "site"
+        folder.mkdir(parents=True)
+        (folder / "index.html").write_text(generation)
+    show(tmp_path, "one")
+    return Settings(home=tmp_path)
+
+
+def show(home, generation):
+    aside = home / "published" / ".site.new"
+    aside.symlink_to(f"generations/{generation}/site")
+    aside.replace(home / "published" / "site")
+
+
+def test_a_new_publication_shows_at_the_next_request(settings):
+    with make_server(settings, 0) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_address[1]}/"
+        assert urllib.request.urlopen(url).read() == b"one"
+        show(settings.home, "two")
+        assert urllib.request.urlopen(url).read() == b"two"
+        server.shutdown()
+
+
+def test_a_port_that_is_taken_says_so(settings):
+    with (
+        make_server(settings, 0) as server,
+        pytest.raises(AfterhypeError, match="afterhype serve --port 0"),
+    ):
+        make_server(settings, server.server_address[1])
+
+
+def test_nothing_published_says_what_to_do(tmp_path):
+    with pytest.raises(AfterhypeError, match="Run `afterhype run` first"):
+        make_server(Settings(home=tmp_path), 0)

@@ -4,22 +4,40 @@ from __future__ import annotations
 
 import hashlib
 import importlib.metadata
+import json
 import subprocess
+from typing import Any
 
 from flows.settings import PROJECT_ROOT
 from flows.sources import Sources
 
 
+def dbt_variables(sources: Sources) -> dict[str, Any]:
+    """The sources file's definitions as dbt's variables; dbt_project.yml says what each means."""
+    return {
+        "reporting_timezone": sources.timezone,
+        "week_start": sources.week_start,
+        "horizon_days": sources.horizon_days,
+        "late_data_allowance_days": sources.late_data_allowance_days,
+        "segments": list(sources.segments),
+        "brackets": sources.brackets.model_dump(mode="json"),
+        "event_rules": {
+            app.app_id: {"activity": list(app.activity_events), "cohort": list(app.cohort_events)}
+            for app in sources.apps
+            if app.activity_events or app.cohort_events
+        },
+    }
+
+
 def definition_hash(sources: Sources) -> str:
-    """A hash of what defines the numbers: models, macros, zone, horizon, late-data allowance."""
+    """A hash of what defines the numbers: models, macros, and the sources file's definitions."""
     digest = hashlib.sha256()
     project = PROJECT_ROOT / "dbt_project"
     for folder in (project / "models", project / "macros"):
         for path in sorted((*folder.rglob("*.sql"), *folder.rglob("*.yml"))):
             digest.update(str(path.relative_to(project)).encode() + b"\0" + path.read_bytes())
     digest.update((project / "dbt_project.yml").read_bytes())
-    settings = (sources.timezone, sources.horizon_days, sources.late_data_allowance_days)
-    digest.update(repr(settings).encode())
+    digest.update(json.dumps(dbt_variables(sources), sort_keys=True).encode())
     return digest.hexdigest()[:16]
 
 

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import yaml
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -53,6 +54,11 @@ CHART_COLUMNS = (
 )
 """The canonical columns of a chart entry."""
 
+SEGMENTS = ("platform", "country", "channel", "app_version")
+"""The columns of an event by which retention can be broken down."""
+
+Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
+
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$")]
 StoreId = Annotated[str, BeforeValidator(lambda v: str(v) if isinstance(v, int) else v)]
 
@@ -62,13 +68,19 @@ class _Strict(BaseModel):
 
 
 class App(_Strict):
-    """An app whose retention is wanted. ``store_ids`` links it to its entries in store charts."""
+    """An app whose retention is wanted. ``store_ids`` links it to its entries in store charts.
+
+    ``activity_events`` names the events that count as activity (default: every event),
+    ``cohort_events`` those of which the first starts a user's cohort (default: the first activity).
+    """
 
     app_id: Name
     name: str = Field(min_length=1)
     description: str | None = None
     simulated: bool = False
     store_ids: dict[str, StoreId] = {}
+    activity_events: tuple[str, ...] = ()
+    cohort_events: tuple[str, ...] = ()
 
 
 class Reader(_Strict):
@@ -167,6 +179,13 @@ class ChartFeed(_Strict):
     limit: int = Field(100, ge=1, le=100)
 
 
+def _first_before_last(bracket: tuple[int, int]) -> tuple[int, int]:
+    first, last = bracket
+    if not 0 <= first <= last:
+        raise ValueError(f"[{first}, {last}] is no bracket: give [first, last], 0 or more")
+    return bracket
+
+
 def _feed_or_files(entry: Any) -> str:
     """Pick the model by the key that is there, so that errors speak of the one that was meant."""
     is_feed = "feed" in entry if isinstance(entry, dict) else isinstance(entry, ChartFeed)
@@ -179,12 +198,42 @@ RankSource = Annotated[
 ]
 
 
+Bracket = Annotated[tuple[int, int], AfterValidator(_first_before_last)]
+
+
+class Brackets(_Strict):
+    """The brackets [first, last] in which bracket retention is counted, in days, weeks, months."""
+
+    day: tuple[Bracket, ...] = ((1, 3), (4, 7), (8, 14), (15, 30), (31, 60), (61, 90))
+    week: tuple[Bracket, ...] = ((1, 4), (5, 8), (9, 12))
+    month: tuple[Bracket, ...] = ((1, 3), (4, 6), (7, 12))
+
+    @field_validator("day", "week", "month")
+    @classmethod
+    def _are_distinct(cls, value: tuple[Bracket, ...]) -> tuple[Bracket, ...]:
+        starts = Counter(first for first, _ in value)
+        if repeated := [first for first, times in starts.items() if times > 1]:
+            raise ValueError(f"two brackets begin at {repeated[0]}")
+        return value
+
+
 class Sources(_Strict):
-    """The whole sources file. ``timezone`` is the IANA zone in which calendar days are counted."""
+    """The whole sources file. ``timezone`` is the IANA zone in which calendar days are counted.
+
+    ``week_start`` is the weekday with which weeks begin, ``segments`` are those columns of the
+    cohort's start by which the triangles are broken down; the others are pooled.
+    """
 
     timezone: str = "UTC"
+    week_start: Weekday = "monday"
     horizon_days: int = Field(90, ge=1, le=730)
     late_data_allowance_days: int = Field(0, ge=0, le=60)
+    segments: tuple[Literal["platform", "country", "channel", "app_version"], ...] = (
+        "platform",
+        "country",
+        "channel",
+    )
+    brackets: Brackets = Brackets()
     apps: tuple[App, ...] = ()
     events: tuple[EventSource, ...] = ()
     ranks: tuple[RankSource, ...] = ()
@@ -263,6 +312,7 @@ def _keys_at(location: tuple[str | int, ...]) -> list[str]:
         "events": EventSource,
         "ranks": ChartFiles,
         "reader": Reader,
+        "brackets": Brackets,
     }
     if location[2:3] == ("feed",):
         return list(ChartFeed.model_fields)

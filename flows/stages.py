@@ -8,6 +8,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 
+from flows import builds
+from flows.builds import Build
 from flows.definition import definition_hash
 from flows.errors import ConfigurationError
 from flows.extract.apple_charts import Fetch
@@ -145,9 +147,17 @@ def nothing_new(run: Run) -> Publication | None:
     return stands if last and last[0] == _fingerprint(run) else None
 
 
-def build(run: Run, invoke: Invoke | None = None) -> None:
-    """Build the marts. Raises TransformError."""
-    build_marts(run.settings, run.sources, invoke)
+def build(run: Run, invoke: Invoke | None = None) -> Build:
+    """Build the marts, by arrival wherever the last build left something to go on from.
+
+    Raises TransformError; the next build then makes everything anew.
+    """
+    with connect(run.settings) as con:
+        started = builds.begin(con, run.sources, run.run_id, run.now)
+    build_marts(run.settings, run.sources, by_arrival=started.by_arrival, invoke=invoke)
+    with connect(run.settings) as con:
+        builds.finish(con, started)
+    return started
 
 
 def judge_marts(run: Run) -> GateReport:

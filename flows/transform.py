@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from flows.definition import dbt_variables
 from flows.errors import TransformError
 from flows.settings import PROJECT_ROOT, Settings
 from flows.sources import Sources
@@ -21,18 +22,31 @@ Invoke = Callable[[list[str]], Any]
 """How dbt is run: dbt's own runner, or prefect-dbt's, which shows each model as a task."""
 
 
-def build_marts(settings: Settings, sources: Sources, invoke: Invoke | None = None) -> None:
+def build_marts(
+    settings: Settings,
+    sources: Sources,
+    *,
+    by_arrival: bool = False,
+    raw_from: Path | None = None,
+    invoke: Invoke | None = None,
+) -> None:
     """Build every model and run the data tests. dbt has released the warehouse afterwards.
 
-    Raises TransformError naming each model or test that failed, with dbt's message.
+    ``by_arrival`` adds what has changed since the last finished build to what stands; otherwise all
+    is made anew. ``raw_from`` is another warehouse, to be attached, of which this one's raw tables
+    are views. Raises TransformError naming each model or test that failed, with dbt's message.
     """
     # unit tests check the code, not the data: they run in `make test`, not with every day's data
-    _run(["build", "--exclude-resource-type", "unit_test"], settings, sources, invoke)
+    command = ["build", "--exclude-resource-type", "unit_test"]
+    if not raw_from:
+        command += ["--exclude", "tag:user_level"]
+    variables = dbt_variables(sources) | {"by_arrival": by_arrival}
+    _run(command, settings, variables, invoke, raw_from)
 
 
 def write_docs(settings: Settings, sources: Sources) -> Path:
     """Write the dbt docs as one self-contained page and return its path."""
-    _run(["docs", "generate", "--static"], settings, sources, None)
+    _run(["docs", "generate", "--static"], settings, dbt_variables(sources), None)
     page = settings.dbt_dir / "target" / "static_index.html"
     page.write_text(_tidy(page.read_text(encoding="utf-8"), settings), encoding="utf-8")
     return page
@@ -47,13 +61,8 @@ def _tidy(html: str, settings: Settings) -> str:
     return html.replace('xlink:href="{{', 'ng-attr-xlink:href="{{')
 
 
-def dbt_arguments(settings: Settings, sources: Sources) -> list[str]:
+def dbt_arguments(settings: Settings, variables: dict[str, Any]) -> list[str]:
     """The options that every dbt command of this home shares."""
-    variables = {
-        "reporting_timezone": sources.timezone,
-        "horizon_days": sources.horizon_days,
-        "late_data_allowance_days": sources.late_data_allowance_days,
-    }
     return [
         "--vars",
         json.dumps(variables),
@@ -69,10 +78,14 @@ def dbt_arguments(settings: Settings, sources: Sources) -> list[str]:
 
 
 def _run(
-    command: Sequence[str], settings: Settings, sources: Sources, invoke: Invoke | None
+    command: Sequence[str],
+    settings: Settings,
+    variables: dict[str, Any],
+    invoke: Invoke | None,
+    raw_from: Path | None = None,
 ) -> None:
-    with _environment(settings):
-        result = (invoke or _invoke_dbt)([*command, *dbt_arguments(settings, sources)])
+    with _environment(settings, raw_from):
+        result = (invoke or _invoke_dbt)([*command, *dbt_arguments(settings, variables)])
     if result.exception:
         raise TransformError(f"dbt {command[0]} did not run: {result.exception}")
     if not result.success:
@@ -98,9 +111,11 @@ def _failures(command: str, results: Any, settings: Settings) -> str:
 
 
 @contextmanager
-def _environment(settings: Settings) -> Iterator[None]:
+def _environment(settings: Settings, raw_from: Path | None) -> Iterator[None]:
     """Set what profiles.yml reads, for the length of a dbt run."""
     ours = {"AFTERHYPE_WAREHOUSE": str(settings.warehouse_path), "DO_NOT_TRACK": "1"}
+    if raw_from:
+        ours["AFTERHYPE_RAW_FROM"] = str(raw_from)
     if settings.threads:
         ours["AFTERHYPE_THREADS"] = str(settings.threads)
     if settings.memory_limit:

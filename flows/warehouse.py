@@ -63,6 +63,30 @@ create or replace view raw.visible_events as
 select events.* from raw.app_events as events
 semi join (from raw.extracts where status = 'landed') as visible using (extract_id);
 
+-- what is kept of events whose raw rows were pruned: their ids, so that they are still recognised
+-- when an export delivers them again, and what the marts need to know of them
+create table if not exists raw.pruned_event_ids (app_id varchar not null, event_id uuid not null);
+create table if not exists raw.pruned_user_days (
+    app_id varchar not null,
+    user_key uuid not null,
+    activity_date date not null,
+    first_event_time timestamp,
+    last_event_time timestamp,
+    events bigint not null,
+    event_times timestamp[],
+    cohort_event_time timestamp,
+    platform varchar,
+    country varchar,
+    channel varchar,
+    app_version varchar,
+);
+create table if not exists raw.pruned_extract_days (
+    extract_id varchar not null,
+    app_id varchar not null,
+    activity_date date not null,
+    events bigint not null,
+);
+
 -- events that another extract had delivered already: kept, because that extract may be quarantined
 create table if not exists raw.app_event_duplicates as from raw.app_events limit 0;
 
@@ -110,6 +134,8 @@ create table if not exists raw.apps (
     name varchar not null,
     description varchar,
     is_simulated boolean not null,
+    activity_events varchar,
+    cohort_events varchar,
 );
 create table if not exists raw.app_store_ids (
     app_id varchar not null,
@@ -120,6 +146,25 @@ create table if not exists raw.event_sources (
     source varchar not null,
     app_id varchar not null,
     complete_through date,
+);
+
+-- one row per build of the marts; one that was begun and not finished left nothing to go on from
+create table if not exists ops.builds (
+    build_id varchar primary key,
+    definition varchar not null,
+    is_by_arrival boolean not null,
+    started_at timestamp not null,
+    finished_at timestamp,
+);
+-- the extracts whose events the marts hold since the last finished build
+create table if not exists ops.built_extracts (extract_id varchar primary key);
+-- built events that have since been hidden, deleted or moved to another extract: their user-days are
+-- counted anew by the next build
+create table if not exists ops.disturbed_events (
+    extract_id varchar not null,
+    app_id varchar not null,
+    user_key uuid not null,
+    event_time timestamp not null,
 );
 
 -- what each publication was made of: the same fingerprint again means that nothing is new

@@ -26,7 +26,7 @@ completeness as (
         and cells.is_complete = (cells.eligible_users is not null)
         and cells.is_complete = (cells.retained_users is not null)
         and cells.is_complete = (cells.returned_users is not null)
-        and (cells.completes_on < watermarks.watermark) = (cells.retained_users_24h is not null) as is_right
+        and (cells.completes_on_24h <= watermarks.watermark) = (cells.retained_users_24h is not null) as is_right
     from cells
     inner join watermarks on cells.app_id = watermarks.app_id
     union all

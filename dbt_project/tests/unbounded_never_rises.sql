@@ -8,10 +8,11 @@ cells as (
         platform,
         country,
         channel,
+        app_version,
         day_n,
         returned_users,
         lag(returned_users) over (
-            partition by app_id, cohort_date, platform, country, channel
+            partition by app_id, cohort_date, platform, country, channel, app_version
             order by day_n
         ) as returned_users_before
     from {{ ref('fct_cohort_retention_daily') }}

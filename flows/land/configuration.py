@@ -10,7 +10,10 @@ from flows.sources import Sources
 
 _REPLACE = {
     "raw.apps": """
-        select app->>'app_id', app->>'name', app->>'description', (app->'simulated')::boolean
+        select
+            app->>'app_id', app->>'name', app->>'description', (app->'simulated')::boolean,
+            nullif(array_to_string((app->'activity_events')::varchar[], ', '), ''),
+            nullif(array_to_string((app->'cohort_events')::varchar[], ', '), '')
         from (select unnest(from_json($apps, '["json"]')) as app)
     """,
     "raw.app_store_ids": """

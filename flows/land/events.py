@@ -339,8 +339,9 @@ def _insert(
             + (select count(*) from {MALFORMED}) as rows_rejected,
             (select count(*) from identified) as good,
             (select count(*) from raw.app_events where extract_id = $extract_id) as rows_landed,
-            (select min(event_time) from raw.app_events where extract_id = $extract_id),
-            (select max(event_time) from raw.app_events where extract_id = $extract_id),
+            -- of all that the extract tells, whoever delivered it first: no matter the order
+            (select min(event_time) from identified),
+            (select max(event_time) from identified),
         """,
         {"extract_id": extract.extract_id},
     ).fetchone()

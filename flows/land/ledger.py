@@ -229,6 +229,7 @@ def mark_judged(con: duckdb.DuckDBPyConnection, extract_ids: list[str], at: date
 def quarantine(con: duckdb.DuckDBPyConnection, extract_id: str, reason: str) -> None:
     """Hide a landed extract from staging. Events that others delivered too come from them now."""
     with _change(con, extract_id, "landed", "quarantined", reason):
+        _disturb(con, "select * from raw.app_events where extract_id = $extract_id", extract_id)
         _promote(con, extract_id)
 
 
@@ -254,7 +255,7 @@ def forget(con: duckdb.DuckDBPyConnection, extract_id: str) -> None:
         quarantine(con, extract_id, "to be landed anew")
     with _changes(con):
         _delete_rows(con, extract_id)
-        for table in ("raw.rejects", "raw.extracts"):
+        for table in ("raw.rejects", "raw.extracts", "ops.built_extracts"):
             con.execute(f"delete from {table} where extract_id = ?", [extract_id])
 
 
@@ -266,6 +267,20 @@ def _delete_rows(con: duckdb.DuckDBPyConnection, extract_id: str) -> None:
         "raw.chart_ranks",
     ):
         con.execute(f"delete from {table} where extract_id = ?", [extract_id])
+
+
+def _disturb(
+    con: duckdb.DuckDBPyConnection, events: str, extract_id: str | None = None
+) -> None:
+    """Note those of some events that the marts were built with: their user-days count anew."""
+    con.execute(
+        f"""
+        insert into ops.disturbed_events
+        select extract_id, app_id, user_key, event_time from ({events})
+        where extract_id in (from ops.built_extracts)
+        """,
+        {"extract_id": extract_id} if extract_id else {},
+    )
 
 
 def _status(con: duckdb.DuckDBPyConnection, extract_id: str) -> str:
@@ -369,10 +384,9 @@ def _move(con: duckdb.DuckDBPyConnection, source: str, target: str) -> None:
         and source.event_id = moving.event_id
         and source.extract_id = moving.extract_id
     """
-    con.execute(
-        f"insert into {target} "
-        f"select source.* from {source} as source semi join moving on {matches}"
-    )
+    moved = f"select source.* from {source} as source semi join moving on {matches}"
+    _disturb(con, moved)
+    con.execute(f"insert into {target} {moved}")
     con.execute(f"delete from {source} as source using moving where {matches}")
     sign = 1 if target == "raw.app_events" else -1
     con.execute(

@@ -14,3 +14,29 @@
         )
     {%- endif -%}
 {%- endmacro %}
+
+{#- The instant, as a naive UTC timestamp, at which a calendar day of the reporting time zone begins. -#}
+{% macro day_begins_at(date) -%}
+    {{ return(adapter.dispatch('day_begins_at', 'afterhype')(date)) }}
+{%- endmacro %}
+
+{% macro duckdb__day_begins_at(date) -%}
+    {%- set timezone = var('reporting_timezone') -%}
+    {%- if timezone == 'UTC' -%}
+        cast({{ date }} as timestamp)
+    {%- else -%}
+        (
+            (cast({{ date }} as timestamp) at time zone '{{ dbt.escape_single_quotes(timezone) }}')
+            at time zone 'UTC'
+        )
+    {%- endif -%}
+{%- endmacro %}
+
+{#- The last moment, as a naive UTC timestamp, before some hours after another one have passed. -#}
+{% macro just_before_hours_after(utc_timestamp, hours) -%}
+    {{ return(adapter.dispatch('just_before_hours_after', 'afterhype')(utc_timestamp, hours)) }}
+{%- endmacro %}
+
+{% macro duckdb__just_before_hours_after(utc_timestamp, hours) -%}
+    ({{ utc_timestamp }} + to_hours({{ hours }}) - interval 1 microsecond)
+{%- endmacro %}

@@ -11,8 +11,9 @@ curves as (
     where definition = 'classic' and period = 'day'
 ),
 
-cohorts as (
-    select * from {{ ref('int_cohorts') }}
+cohort_sizes as (
+    select * from {{ ref('int_cohort_sizes') }}
+    where users > 0
 ),
 
 rank_summary as (
@@ -23,7 +24,7 @@ cohort_counts as (
     select
         app_id,
         count(distinct cohort_date) as cohorts
-    from cohorts
+    from cohort_sizes
     group by app_id
 ),
 

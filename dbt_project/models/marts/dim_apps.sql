@@ -12,12 +12,12 @@ watermarks as (
     select * from {{ ref('int_app_watermarks') }}
 ),
 
-cohorts as (
-    select * from {{ ref('int_cohorts') }}
+app_users as (
+    select * from {{ ref('int_app_users') }}
 ),
 
-user_days as (
-    select * from {{ ref('int_user_days') }}
+daily_counts as (
+    select * from {{ ref('int_daily_counts') }}
 ),
 
 tracked as (
@@ -26,7 +26,9 @@ tracked as (
         app_name,
         description,
         true as is_tracked,
-        is_simulated
+        is_simulated,
+        activity_events,
+        cohort_events
     from apps
 ),
 
@@ -37,7 +39,9 @@ untracked as (
         app_id as app_name,
         cast(null as {{ dbt.type_string() }}) as description,
         false as is_tracked,
-        false as is_simulated
+        false as is_simulated,
+        cast(null as {{ dbt.type_string() }}) as activity_events,
+        cast(null as {{ dbt.type_string() }}) as cohort_events
     from watermarks
     where
         first_activity_date is not null
@@ -50,7 +54,9 @@ charted as (
         max(app_name) as app_name,
         cast(null as {{ dbt.type_string() }}) as description,
         false as is_tracked,
-        false as is_simulated
+        false as is_simulated,
+        cast(null as {{ dbt.type_string() }}) as activity_events,
+        cast(null as {{ dbt.type_string() }}) as cohort_events
     from chart_apps
     where not is_tracked
     group by app_id
@@ -64,24 +70,12 @@ all_apps as (
     select * from charted
 ),
 
-users as (
-    select
-        app_id,
-        sum(cohort_users) as users
-    from cohorts
-    group by app_id
-),
-
 events as (
     select
-        user_days.app_id,
-        sum(user_days.events) as events
-    from user_days
-    inner join watermarks
-        on
-            user_days.app_id = watermarks.app_id
-            and user_days.activity_date <= watermarks.watermark
-    group by user_days.app_id
+        app_id,
+        sum(events) as events
+    from daily_counts
+    group by app_id
 ),
 
 final as (
@@ -91,20 +85,26 @@ final as (
         all_apps.description,
         all_apps.is_tracked,
         all_apps.is_simulated,
+        all_apps.activity_events,
+        all_apps.cohort_events,
         watermarks.first_activity_date as first_event_date,
         watermarks.watermark,
         -- Without a landed event the number is unknown, not zero.
         case
             when watermarks.first_activity_date is not null
-                then cast(coalesce(users.users, 0) as {{ dbt.type_bigint() }})
+                then coalesce(app_users.users, 0)
         end as users,
+        case
+            when watermarks.first_activity_date is not null
+                then coalesce(app_users.users_without_cohort_start, 0)
+        end as users_without_cohort_start,
         case
             when watermarks.first_activity_date is not null
                 then cast(coalesce(events.events, 0) as {{ dbt.type_bigint() }})
         end as events
     from all_apps
     left join watermarks on all_apps.app_id = watermarks.app_id
-    left join users on all_apps.app_id = users.app_id
+    left join app_users on all_apps.app_id = app_users.app_id
     left join events on all_apps.app_id = events.app_id
 )
 

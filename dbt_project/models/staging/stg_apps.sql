@@ -9,7 +9,9 @@ final as (
         app_id,
         name as app_name,
         description,
-        is_simulated
+        is_simulated,
+        activity_events,
+        cohort_events
     from apps
 )
 

@@ -8,24 +8,38 @@ extracts as (
     select * from {{ ref('stg_extracts') }}
 ),
 
-final as (
+visible as (
     select
-        app_events.app_id,
-        app_events.event_id,
-        app_events.user_key,
-        app_events.event_name,
-        app_events.event_time,
-        {{ reporting_day('app_events.event_time') }} as activity_date,
-        coalesce(app_events.platform, 'unknown') as platform,
-        coalesce(app_events.country, 'unknown') as country,
-        coalesce(app_events.channel, 'unknown') as channel,
-        app_events.extract_id,
-        app_events.landed_at
+        app_events.*,
+        {{ segment('app_events.platform', 'platform') }} as platform_segment,
+        {{ segment('app_events.country', 'country') }} as country_segment,
+        {{ segment('app_events.channel', 'channel') }} as channel_segment,
+        {{ segment('app_events.app_version', 'app_version') }} as app_version_segment
     from app_events
     inner join extracts
         on
             app_events.extract_id = extracts.extract_id
             and extracts.is_visible
+),
+
+final as (
+    select
+        app_id,
+        event_id,
+        user_key,
+        event_name,
+        event_time,
+        {{ reporting_day('event_time') }} as activity_date,
+        {{ is_activity('app_id', 'event_name') }} as is_activity,
+        {{ starts_cohort('app_id', 'event_name') }} as starts_cohort,
+        {{ key_of(['platform_segment', 'country_segment', 'channel_segment', 'app_version_segment']) }} as segment_key,
+        platform_segment as platform,
+        country_segment as country,
+        channel_segment as channel,
+        app_version_segment as app_version,
+        extract_id,
+        landed_at
+    from visible
 )
 
 select * from final

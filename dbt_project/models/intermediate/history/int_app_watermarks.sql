@@ -41,6 +41,7 @@ activity_spans as (
         min(activity_date) as first_activity_date,
         max(activity_date) as last_activity_date
     from user_days
+    where events > 0
     group by app_id
 ),
 

@@ -1,0 +1,118 @@
+{#-
+    The retention triangle of a period: one row per app, cohort period, segment and period_n from 0 to
+    the horizon. n is what the period's number is called: day_n, week_n or month_n.
+-#}
+{% macro cohort_retention(period, n) -%}
+{%- set grain = ['app_id', 'cohort_date', 'platform', 'country', 'channel', 'app_version'] -%}
+with
+
+cohort_sizes as (
+    select * from {{ ref('int_cohort_sizes') }}
+),
+
+segments as (
+    select * from {{ ref('int_segments') }}
+),
+
+watermarks as (
+    select * from {{ ref('int_app_watermarks') }}
+),
+
+retention_counts as (
+    select * from {{ ref('int_retention_counts') }}
+    where period = '{{ period }}'
+),
+
+period_numbers as (
+    select cast(generated_number - 1 as {{ dbt.type_int() }}) as {{ n }}
+    from ({{ dbt.generate_series(horizon(period) + 1) }}) as numbers
+),
+
+cohorts as (
+    select
+        app_id,
+        {{ period_start_of('cohort_date', period) }} as cohort_date,
+        segment_key,
+        cast(sum(users) as {{ dbt.type_bigint() }}) as cohort_users
+    from cohort_sizes
+    group by app_id, 2, segment_key
+    having sum(users) > 0
+),
+
+named_cohorts as (
+    select
+        cohorts.app_id,
+        cohorts.cohort_date,
+        cohorts.segment_key,
+        segments.platform,
+        segments.country,
+        segments.channel,
+        segments.app_version,
+        cohorts.cohort_users,
+        watermarks.watermark,
+        {{ day_begins_at(add_periods('cohorts.cohort_date', period, 1)) }} as started_before
+    from cohorts
+    inner join segments on cohorts.segment_key = segments.segment_key
+    inner join watermarks on cohorts.app_id = watermarks.app_id
+),
+
+cells as (
+    select
+        named_cohorts.*,
+        period_numbers.{{ n }},
+        {{ add_periods('named_cohorts.cohort_date', period, 'period_numbers.' ~ n) }} as activity_date,
+        {{ add_days(
+            add_periods('named_cohorts.cohort_date', period, 'period_numbers.' ~ n ~ ' + 1'), -1
+        ) }} as completes_on,
+        {{ reporting_day(just_before_hours_after(
+            'named_cohorts.started_before', '(period_numbers.' ~ n ~ ' + 1) * ' ~ window_hours(period)
+        )) }} as completes_on_24h
+    from named_cohorts
+    cross join period_numbers
+),
+
+-- Who was last active in period k has returned in or after every period up to k: unbounded retention
+-- is the sum of last active users from the far end of the triangle.
+counted as (
+    select
+        cells.*,
+        cells.completes_on <= cells.watermark as is_complete,
+        cells.completes_on_24h <= cells.watermark as is_complete_24h,
+        coalesce(retention_counts.active_users, 0) as active_users,
+        coalesce(retention_counts.window_users, 0) as active_users_24h,
+        sum(coalesce(retention_counts.last_active_users, 0)) over (
+            partition by cells.app_id, cells.cohort_date, cells.segment_key
+            order by cells.{{ n }} desc
+            rows between unbounded preceding and current row
+        ) as active_on_or_after
+    from cells
+    left join retention_counts
+        on
+            cells.app_id = retention_counts.app_id
+            and cells.cohort_date = retention_counts.cohort_date
+            and cells.segment_key = retention_counts.segment_key
+            and cells.{{ n }} = retention_counts.period_n
+),
+
+final as (
+    select
+        {% for column in grain %}
+        {{ column }},
+        {% endfor %}
+        {{ n }},
+        activity_date,
+        cohort_users,
+        case when is_complete then cohort_users end as eligible_users,
+        case when is_complete then active_users end as retained_users,
+        case
+            when is_complete then cast(active_on_or_after as {{ dbt.type_bigint() }})
+        end as returned_users,
+        case when is_complete_24h then active_users_24h end as retained_users_24h,
+        is_complete,
+        completes_on,
+        completes_on_24h
+    from counted
+)
+
+select * from final
+{%- endmacro %}

@@ -1,0 +1,99 @@
+{{ config(
+    pre_hook=[
+        "{% if by_arrival() %}
+        delete from {{ this }} where extract_id not in (
+            select extract_id from {{ ref('stg_extracts') }} where is_visible
+        ) or extract_id in (
+            select extract_id from {{ ref('stg_arrivals') }}
+        ) or (extract_id, activity_date) in (
+            select extract_id, activity_date from {{ ref('stg_disturbed_user_days') }}
+        )
+        {% endif %}"
+    ]
+) }}
+with
+
+events as (
+    select * from {{ ref('stg_events') }}
+),
+
+arrivals as (
+    select * from {{ ref('stg_arrivals') }}
+),
+
+disturbed_days as (
+    select distinct
+        extract_id,
+        activity_date
+    from {{ ref('stg_disturbed_user_days') }}
+),
+
+pruned_extract_days as (
+    select * from {{ source('raw', 'pruned_extract_days') }}
+),
+
+{% if by_arrival() %}
+arrived as (
+    select events.*
+    from events
+    inner join arrivals
+        on
+            events.extract_id = arrivals.extract_id
+            and events.landed_at = arrivals.landed_at
+),
+
+recounted as (
+    select events.*
+    from events
+    inner join disturbed_days
+        on
+            events.extract_id = disturbed_days.extract_id
+            and events.activity_date = disturbed_days.activity_date
+    left join arrivals on events.extract_id = arrivals.extract_id
+    where arrivals.extract_id is null
+),
+{% endif %}
+
+counted as (
+    {% if by_arrival() %}
+    select
+        extract_id,
+        app_id,
+        activity_date,
+        1 as events
+    from arrived
+    union all
+    select
+        extract_id,
+        app_id,
+        activity_date,
+        1 as events
+    from recounted
+    {% else %}
+    select
+        extract_id,
+        app_id,
+        activity_date,
+        1 as events
+    from events
+    union all
+    select
+        extract_id,
+        app_id,
+        activity_date,
+        events
+    from pruned_extract_days
+    {% endif %}
+),
+
+final as (
+    select
+        extract_id,
+        app_id,
+        activity_date,
+        cast(sum(events) as {{ dbt.type_bigint() }}) as events
+    from counted
+    group by extract_id, app_id, activity_date
+)
+
+select * from final

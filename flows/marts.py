@@ -1,0 +1,22 @@
+"""The grain of each mart, by which its rows are told apart and compared."""
+
+from __future__ import annotations
+
+_COHORT = ("app_id", "cohort_date", "platform", "country", "channel", "app_version")
+_CHART = ("store", "storefront", "chart", "genre", "store_app_id")
+
+GRAIN: dict[str, tuple[str, ...]] = {
+    "dim_apps": ("app_id",),
+    "app_scorecard": ("app_id",),
+    "fct_cohort_retention_daily": (*_COHORT, "day_n"),
+    "fct_cohort_retention_weekly": (*_COHORT, "week_n"),
+    "fct_cohort_retention_monthly": (*_COHORT, "month_n"),
+    "fct_retention_curves": ("app_id", "definition", "period", "period_n"),
+    "fct_growth_accounting": ("app_id", "period", "period_start"),
+    "fct_app_activity_daily": ("app_id", "activity_date"),
+    "fct_app_ranks_daily": (*_CHART, "rank_date"),
+    "fct_rank_summary": _CHART,
+    "data_freshness": ("source",),
+    "late_arrivals": ("source", "within_days"),
+}
+"""Mart to the columns that identify a row of it."""

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import duckdb
 
-from flows.definition import definition_hash
+from flows.definition import dbt_variables, definition_hash
+from flows.errors import AfterhypeError
 from flows.sources import Sources
 
 
@@ -40,15 +43,39 @@ def pending(con: duckdb.DuckDBPyConnection, sources: Sources) -> str | None:
     return None
 
 
-def begin(con: duckdb.DuckDBPyConnection, sources: Sources, build_id: str, now: datetime) -> Build:
+def user_day_definition(sources: Sources) -> str:
+    """A hash of the definitions by which events become user-days."""
+    defining = {"reporting_timezone", "segments", "event_rules"}
+    variables = {k: v for k, v in dbt_variables(sources).items() if k in defining}
+    return hashlib.sha256(json.dumps(variables, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def begin(
+    con: duckdb.DuckDBPyConnection,
+    sources: Sources,
+    build_id: str,
+    now: datetime,
+    *,
+    full: bool = False,
+) -> Build:
     """Note that a build begins, and decide what it has to do. ``now`` is naive UTC.
 
     A build that is begun and not finished leaves tables that are neither old nor new, so that the
     one after it makes everything anew; so does a change of definitions, or of the engine, whose
-    hashes stand in the tables.
+    hashes stand in the tables. Raises AfterhypeError when raw events have been pruned that new
+    definitions would have to be applied to.
     """
+    kept = con.execute("select distinct definition from ops.prunings").fetchall()
+    if any(definition != user_day_definition(sources) for (definition,) in kept):
+        raise AfterhypeError(
+            "timezone, segments or event rules of the sources file have changed, but raw events "
+            "have been pruned under the old ones and cannot be counted anew. Put the old ones "
+            "back, or land the old extracts into a new --home."
+        )
     definition, last = _definition(sources), _last(con)
-    if last is None:
+    if full:
+        by_arrival, reason = False, "it was asked for"
+    elif last is None:
         by_arrival, reason = False, "nothing was built yet"
     elif last[1] is None:
         by_arrival, reason = False, "the last build was not finished"
@@ -88,6 +115,7 @@ def _definition(sources: Sources) -> str:
 def _last(con: duckdb.DuckDBPyConnection) -> tuple[str, datetime | None] | None:
     """Definition and end of the build that was begun last."""
     row: tuple[str, datetime | None] | None = con.execute(
-        "select definition, finished_at from ops.builds order by started_at desc, rowid desc limit 1"
+        "select definition, finished_at from ops.builds "
+        "order by started_at desc, rowid desc limit 1"
     ).fetchone()
     return row

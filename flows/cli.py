@@ -100,12 +100,19 @@ def land(
 
 
 @app.command()
-def build(ctx: typer.Context, home: Home = None, sources: Sources = None) -> None:
-    """Build the marts with dbt; nothing is published."""
+def build(
+    ctx: typer.Context,
+    home: Home = None,
+    sources: Sources = None,
+    full: Annotated[
+        bool, typer.Option("--full", help="Make everything anew, not only what has changed.")
+    ] = False,
+) -> None:
+    """Build the marts from what has arrived since the last build; nothing is published."""
     settings = _checked_settings(ctx, home, sources)
     from flows import pipeline
 
-    pipeline.build(home=settings.home, sources=settings.sources)
+    pipeline.build(home=settings.home, sources=settings.sources, full=full)
     terminal.say("Built. Next: `afterhype check`, then `afterhype publish`.")
 
 
@@ -116,6 +123,30 @@ def check(ctx: typer.Context, home: Home = None, sources: Sources = None) -> Non
     from flows import pipeline
 
     terminal.show_gates(pipeline.check(home=settings.home, sources=settings.sources))
+
+
+@app.command()
+def verify(ctx: typer.Context, home: Home = None, sources: Sources = None) -> None:
+    """Rebuild the marts aside and compare every cell with what stands; exit 1 where one differs."""
+    settings = _checked_settings(ctx, home, sources)
+    from flows import stages
+    from flows.warehouse import writer
+
+    with writer(settings, on_wait=terminal.say):
+        terminal.say("Rebuilding every mart aside, from the raw tables ...")
+        verification = stages.verify(stages.begin(settings.home, settings.sources))
+    terminal.show_verification(verification)
+    if verification.differing_rows:
+        sys.exit(1)
+
+
+@app.command()
+def compact(ctx: typer.Context, home: Home = None, sources: Sources = None) -> None:
+    """Prune raw events that raw_retention_days allows to go, and rewrite the warehouse file."""
+    settings = _checked_settings(ctx, home, sources)
+    from flows import pipeline
+
+    terminal.show_compaction(pipeline.compact(home=settings.home, sources=settings.sources))
 
 
 @app.command()

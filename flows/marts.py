@@ -20,3 +20,18 @@ GRAIN: dict[str, tuple[str, ...]] = {
     "late_arrivals": ("source", "within_days"),
 }
 """Mart to the columns that identify a row of it."""
+
+SETTLED: dict[str, tuple[str, ...]] = {
+    "app_scorecard": ("d1_rate", "d7_rate", "d30_rate", "d60_rate"),
+    "fct_cohort_retention_daily": ("eligible_users", "retained_users", "retained_users_24h"),
+    "fct_cohort_retention_weekly": ("eligible_users", "retained_users", "retained_users_24h"),
+    "fct_cohort_retention_monthly": ("eligible_users", "retained_users", "retained_users_24h"),
+    "fct_growth_accounting": ("active", "new", "retained", "resurrected", "churned"),
+    "fct_app_activity_daily": ("dau", "wau", "mau", "new_users", "events"),
+    "fct_app_ranks_daily": ("rank", "best_rank"),
+}
+"""Mart to the numbers that, once published, should stay: where they move, that is a restatement.
+
+Not among them: what grows with follow-up (returned_users and the unbounded curves) and curves
+pooled over more cohorts every day. The scorecard's rates are, because everybody quotes them.
+"""

@@ -17,6 +17,8 @@ from prefect.settings import get_current_settings
 
 from flows import stages
 from flows.artifact import as_markdown
+from flows.builds import Build
+from flows.compaction import Compaction
 from flows.errors import GateStopped
 from flows.exclusive import one_at_a_time
 from flows.extract.apple_charts import (
@@ -75,11 +77,11 @@ def land(home: Path | None = None, sources: Path | None = None) -> Summary:
 
 
 @flow(name="build", description="Build the marts from what has landed; nothing is published.")
-def build(home: Path | None = None, sources: Path | None = None) -> Summary:
-    """Run dbt alone."""
+def build(home: Path | None = None, sources: Path | None = None, full: bool = False) -> Summary:
+    """Run dbt alone; ``full`` makes everything anew."""
     with _a_run(home, sources) as run:
         stages.prepare(run)
-        build_marts(run)
+        build_marts(run, full)
         return Summary(run_id=run.run_id)
 
 
@@ -95,6 +97,15 @@ def publish(home: Path | None = None, sources: Path | None = None) -> Summary:
     """The last half of the daily flow: the mart gate decides here as well."""
     with _a_run(home, sources) as run:
         return _judge_and_publish(run, Summary(run_id=run.run_id))
+
+
+@flow(name="compact", description="Prune old raw events and rewrite the warehouse file.")
+def compact(home: Path | None = None, sources: Path | None = None) -> Compaction:
+    """Give freed disk back; no mart changes. Readers of the published file notice nothing."""
+    with _a_run(home, sources) as run:
+        stages.prepare(run)
+        with progress("compacting the warehouse"):
+            return stages.compact(run)
 
 
 @task(task_run_name="land {source.name}", cache_policy=NO_CACHE)
@@ -138,8 +149,8 @@ def judge_extracts(run: Run) -> GateReport | None:
 
 
 @task(name="build marts", cache_policy=NO_CACHE)
-def build_marts(run: Run) -> None:
-    """Run dbt; each of its nodes shows as a task of its own."""
+def build_marts(run: Run, full: bool = False) -> Build:
+    """Run dbt, by arrival where it can; each of its nodes shows as a task of its own."""
     from dbt_common.events.base_types import EventLevel  # these bring all of dbt with them
     from prefect_dbt import PrefectDbtRunner, PrefectDbtSettings
 
@@ -148,7 +159,9 @@ def build_marts(run: Run) -> None:
     )
     runner = PrefectDbtRunner(settings=settings, raise_on_failure=False, disable_assets=True)
     with progress("building the marts"):
-        stages.build(run, runner.invoke)
+        done = stages.build(run, runner.invoke, full=full)
+    get_run_logger().info("built %s: %s", "by arrival" if done.by_arrival else "anew", done.reason)
+    return done
 
 
 def _dbt_log_level() -> str:

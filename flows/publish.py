@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from flows.definition import code_version, definition_hash
 from flows.errors import AfterhypeError
+from flows.restatements import write_restatements
 from flows.settings import Settings
 from flows.sources import Sources
 
@@ -222,7 +223,11 @@ def _write_marts(
         _copy_comments(con)
         publication = _describe(con, sources, tables, gate_results, now, stamp)
         _write_publication_table(con, publication)
-        for table in (*tables, "publication"):
+        if settings.marts_path.exists():
+            con.execute(f"attach {_literal(settings.marts_path)} as previous (read_only)")
+        write_restatements(con, publication.publication_id, now, publication.definition_hash)
+        con.execute("detach database if exists previous")
+        for table in (*tables, "publication", "restatements"):
             parquet = target.parent / "parquet" / f"{table}.parquet"
             con.execute(f'copy "{table}" to {_literal(parquet)} (format parquet, compression zstd)')
         con.execute("detach warehouse")

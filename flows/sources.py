@@ -222,6 +222,8 @@ class Sources(_Strict):
 
     ``week_start`` is the weekday with which weeks begin, ``segments`` are those columns of the
     cohort's start by which the triangles are broken down; the others are pooled.
+    ``raw_retention_days`` lets `afterhype compact` prune raw events older than so many days before
+    their app's watermark; by default all are kept.
     """
 
     timezone: str = "UTC"
@@ -234,6 +236,7 @@ class Sources(_Strict):
         "channel",
     )
     brackets: Brackets = Brackets()
+    raw_retention_days: int | None = Field(None, ge=1)
     apps: tuple[App, ...] = ()
     events: tuple[EventSource, ...] = ()
     ranks: tuple[RankSource, ...] = ()

@@ -10,18 +10,22 @@ from pathlib import Path
 
 from flows import builds
 from flows.builds import Build
+from flows.compaction import Compaction
+from flows.compaction import compact as compact_warehouse
 from flows.definition import definition_hash
 from flows.errors import ConfigurationError
 from flows.extract.apple_charts import Fetch
 from flows.land import ledger
 from flows.land.configuration import write_configuration
 from flows.land.source import Advance, SourceLanding, land_fetches, land_files
-from flows.publish import Publication, current_publication
+from flows.publish import Publication, current_publication, list_publications
 from flows.publish import publish as publish_generation
 from flows.quality import GateReport, data_docs_path, mart_gate, raw_gate
 from flows.settings import Settings, load_settings
 from flows.sources import ChartFeed, ChartFiles, EventSource, Sources, load_sources
 from flows.transform import Invoke, build_marts, write_docs
+from flows.verify import Verification
+from flows.verify import verify as verify_marts
 from flows.warehouse import connect, create_schemas
 
 AnySource = EventSource | ChartFiles | ChartFeed
@@ -147,13 +151,13 @@ def nothing_new(run: Run) -> Publication | None:
     return stands if last and last[0] == _fingerprint(run) else None
 
 
-def build(run: Run, invoke: Invoke | None = None) -> Build:
-    """Build the marts, by arrival wherever the last build left something to go on from.
+def build(run: Run, invoke: Invoke | None = None, *, full: bool = False) -> Build:
+    """Build the marts: by arrival where the last build left something to go on from, or ``full``.
 
     Raises TransformError; the next build then makes everything anew.
     """
     with connect(run.settings) as con:
-        started = builds.begin(con, run.sources, run.run_id, run.now)
+        started = builds.begin(con, run.sources, run.run_id, run.now, full=full)
     build_marts(run.settings, run.sources, by_arrival=started.by_arrival, invoke=invoke)
     with connect(run.settings) as con:
         builds.finish(con, started)
@@ -187,7 +191,31 @@ def publish(run: Run) -> Publication:
             "insert into ops.publications values (?, ?, ?)",
             [publication.publication_id, fingerprint, run.now],
         )
+        con.execute(
+            "insert into ops.publication_extracts "
+            "select ?, extract_id from raw.extracts where status = 'landed'",
+            [publication.publication_id],
+        )
+        con.execute(
+            "delete from ops.publication_extracts "
+            "where publication_id not in (select unnest(?::varchar[]))",
+            [[kept.publication_id for kept in list_publications(run.settings)]],
+        )
     return publication
+
+
+def verify(run: Run) -> Verification:
+    """Rebuild the marts aside and compare: with the warehouse's, and with what is published of it.
+
+    Raises AfterhypeError when the marts are older than what has landed.
+    """
+    stands = nothing_new(run)
+    return verify_marts(run.settings, run.sources, run.settings.marts_path if stands else None)
+
+
+def compact(run: Run) -> Compaction:
+    """Prune raw events older than the sources file keeps them, and rewrite the warehouse."""
+    return compact_warehouse(run.settings, run.sources, run.now)
 
 
 def rejects_by_reason(settings: Settings, summary: Summary) -> list[tuple[str, str, int, str]]:

@@ -24,9 +24,11 @@ from flows.scorecard import (
 from flows.settings import Settings
 
 if TYPE_CHECKING:
+    from flows.compaction import Compaction
     from flows.demo.truth import DemoTruth
     from flows.land.ledger import LedgerRow
     from flows.stages import Summary
+    from flows.verify import Verification
 
 NARROWEST = 100
 """Columns that a table gets where there is no terminal to ask, such as in a log."""
@@ -81,6 +83,27 @@ def show_summary(settings: Settings, summary: Summary) -> None:
     if summary.publication:
         show_scorecard(settings)
         say(f"Site: {shorten(settings.published_dir / 'site' / 'index.html')}  (afterhype serve)")
+
+
+def show_verification(verification: Verification) -> None:
+    """How many cells agree with a rebuild, and the first that do not."""
+    for difference in verification.differences:
+        error(str(difference))
+    if verification.differing_rows:
+        say(
+            f"{_count(verification.differing_rows, 'row')} of the marts differ from a rebuild: "
+            "somebody has written to them, or this is a bug (please report it). "
+            "`afterhype build --full` makes them anew, `afterhype publish` publishes them."
+        )
+    else:
+        say(f"{verification.cells:,} cells compared: every one is what a rebuild gives.")
+
+
+def show_compaction(compaction: Compaction) -> None:
+    """What a compaction pruned, and the file's size before and after."""
+    before, after = (n / 1e6 for n in (compaction.bytes_before, compaction.bytes_after))
+    say(f"Pruned {compaction.rows_pruned:,} raw events.")
+    say(f"The warehouse had {before:,.1f} MB and has {after:,.1f} MB now.")
 
 
 def show_rejects(settings: Settings, summary: Summary) -> None:

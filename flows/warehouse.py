@@ -66,6 +66,10 @@ semi join (from raw.extracts where status = 'landed') as visible using (extract_
 -- what is kept of events whose raw rows were pruned: their ids, so that they are still recognised
 -- when an export delivers them again, and what the marts need to know of them
 create table if not exists raw.pruned_event_ids (app_id varchar not null, event_id uuid not null);
+create or replace view raw.visible_event_ids as
+select app_id, event_id from raw.visible_events
+union all
+select app_id, event_id from raw.pruned_event_ids;
 create table if not exists raw.pruned_user_days (
     app_id varchar not null,
     user_key uuid not null,
@@ -134,9 +138,9 @@ create table if not exists raw.apps (
     name varchar not null,
     description varchar,
     is_simulated boolean not null,
-    activity_events varchar,
-    cohort_events varchar,
 );
+alter table raw.apps add column if not exists activity_events varchar;
+alter table raw.apps add column if not exists cohort_events varchar;
 create table if not exists raw.app_store_ids (
     app_id varchar not null,
     store varchar not null,
@@ -158,13 +162,20 @@ create table if not exists ops.builds (
 );
 -- the extracts whose events the marts hold since the last finished build
 create table if not exists ops.built_extracts (extract_id varchar primary key);
--- built events that have since been hidden, deleted or moved to another extract: their user-days are
--- counted anew by the next build
+-- built events that have since been hidden, deleted or moved to another extract: their user-days
+-- are counted anew by the next build
 create table if not exists ops.disturbed_events (
     extract_id varchar not null,
     app_id varchar not null,
     user_key uuid not null,
     event_time timestamp not null,
+);
+
+-- each pruning of raw events, and by which definitions what is kept of them was made
+create table if not exists ops.prunings (
+    pruned_at timestamp not null,
+    events bigint not null,
+    definition varchar not null,
 );
 
 -- what each publication was made of: the same fingerprint again means that nothing is new
@@ -176,6 +187,12 @@ create table if not exists ops.publications (
 
 -- recognises another user key, which would turn every user into two
 create table if not exists ops.user_key (fingerprint varchar not null);
+
+-- the extracts that a publication was made of, for those to which a later one may be compared
+create table if not exists ops.publication_extracts (
+    publication_id varchar not null,
+    extract_id varchar not null,
+);
 
 create table if not exists ops.gate_results (
     run_id varchar not null,

@@ -20,6 +20,8 @@ VARS = {"reporting_timezone": "Asia/Tokyo", "horizon_days": 60}
 MARTS = {
     "dim_apps",
     "fct_cohort_retention_daily",
+    "fct_cohort_retention_weekly",
+    "fct_cohort_retention_monthly",
     "fct_retention_curves",
     "fct_growth_accounting",
     "fct_app_activity_daily",
@@ -27,6 +29,7 @@ MARTS = {
     "fct_rank_summary",
     "app_scorecard",
     "data_freshness",
+    "late_arrivals",
 }
 
 # Times are Tokyo's, nine hours ahead of the UTC that lands: the first event is of 2023 in UTC.
@@ -63,7 +66,8 @@ HISTORY = f"""
     group by extract_id;
 
     insert into raw.apps values
-        ('reel', 'Reel', 'Short videos', false), ('young', 'Young', null, true);
+        ('reel', 'Reel', 'Short videos', false, null, null),
+        ('young', 'Young', null, true, null, null);
     insert into raw.event_sources values
         ('reel_events', 'reel', date '2024-01-10'), ('young_events', 'young', null);
     insert into raw.app_store_ids values ('reel', 'apple', '42');
@@ -187,7 +191,8 @@ def test_curves_pool_complete_cohorts(con: duckdb.DuckDBPyConnection) -> None:
         select definition, period_n, eligible_users, retained_users, retention_rate, cohorts,
             is_complete, completes_on
         from marts.fct_retention_curves
-        where app_id = 'reel' and period_n in (0, 1, 7, 60)
+        where app_id = 'reel' and period = 'day' and period_n in (0, 1, 7, 60)
+            and definition in ('classic', 'unbounded')
         order by definition, period_n
     """).fetchall()
     assert points == [
@@ -206,7 +211,7 @@ def test_wilson_interval_of_two_in_four(con: duckdb.DuckDBPyConnection) -> None:
     interval = con.execute("""
         select ci_low, ci_high
         from marts.fct_retention_curves
-        where app_id = 'reel' and definition = 'classic' and period_n = 1
+        where app_id = 'reel' and definition = 'classic' and period = 'day' and period_n = 1
     """).fetchone()
     # 0.5 -+ z / (2 sqrt(n + z^2)), which is what the formula comes to at one half
     assert interval == pytest.approx((0.1500390, 0.8499610), abs=1e-6)
@@ -256,9 +261,22 @@ def test_activity_rolls_over_quiet_days(con: duckdb.DuckDBPyConnection) -> None:
 
 def test_apps_of_sources_and_charts(con: duckdb.DuckDBPyConnection) -> None:
     assert con.execute("from marts.dim_apps order by app_id").fetchall() == [
-        ("apple:77", "Other", None, False, False, None, None, None, None),
-        ("reel", "Reel", "Short videos", True, False, day("01-01"), day("01-10"), 4, 7),
-        ("young", "Young", None, True, True, day("01-02"), day("01-02"), 1, 1),
+        ("apple:77", "Other", None, False, False, None, None, None, None, None, None, None),
+        (
+            "reel",
+            "Reel",
+            "Short videos",
+            True,
+            False,
+            None,
+            None,
+            day("01-01"),
+            day("01-10"),
+            4,
+            0,
+            7,
+        ),
+        ("young", "Young", None, True, True, None, None, day("01-02"), day("01-02"), 1, 0, 1),
     ]
 
 

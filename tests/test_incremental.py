@@ -21,6 +21,8 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from flows import stages
+from flows.compaction import prune
+from flows.errors import AfterhypeError
 from flows.land import ledger
 from flows.verify import verify
 from flows.warehouse import connect
@@ -133,12 +135,21 @@ class World:
     def change(self, extract: Extract, status: str) -> None:
         with connect(self.run.settings) as con:
             if status == "quarantined":
-                ledger.quarantine(con, extract.extract_id, "by hand")
+                try:
+                    ledger.quarantine(con, extract.extract_id, "by hand")
+                except AfterhypeError as error:
+                    assert "have been pruned" in str(error)
+                    return
             elif status == "landed":
                 ledger.release(con, extract.extract_id)
             else:
                 ledger.discard(con, extract.extract_id)
         extract.status = status
+
+    def prune(self, days: int) -> None:
+        run = self.run
+        with connect(run.settings) as con:
+            prune(con, run.sources, days, run.now)
 
     def expected(self) -> dict[str, list[tuple[object, ...]]]:
         visible = [x for x in self.extracts if x.status == "landed"]
@@ -224,9 +235,7 @@ def cut_into_extracts(events: list[Any], chance: random.Random) -> list[Extract]
             by_time = int(4 * (own.index(event) / len(own)))
             for part in {chance.choice([by_time, chance.randint(0, 3)]), chance.randint(0, 3)}:
                 parts[part].append(event)
-        extracts += [
-            Extract(app_id, f"part{n}", part) for n, part in enumerate(parts) if part
-        ]
+        extracts += [Extract(app_id, f"part{n}", part) for n, part in enumerate(parts) if part]
     chance.shuffle(extracts)
     return extracts
 
@@ -286,6 +295,8 @@ def test_builds_by_arrival_equal_a_full_build_and_the_oracle(
             there.write_sources()
         by_arrival.append(stages.build(there.run).by_arrival)
         there.compare()
+        if chance.random() < 0.25:
+            there.prune(chance.randint(5, 25))
     assert by_arrival == [False] + [True] * (len(by_arrival) - 1)
     run = there.run
     verification = verify(run.settings, run.sources)

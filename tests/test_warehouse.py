@@ -43,7 +43,7 @@ def holder(settings):
 def test_the_raw_contract_is_created_and_left_alone(settings):
     with connect(settings) as con:
         create_schemas(con)
-        con.execute("insert into raw.apps values ('a', 'A', null, false)")
+        con.execute("insert into raw.apps values ('a', 'A', null, false, null, null)")
     with connect(settings) as con:
         create_schemas(con)
         assert con.execute("select count(*) from raw.apps").fetchone() == (1,)

@@ -317,7 +317,7 @@ def _insert(
         create or replace temp table repeats as
         select firsts.event_id
         from firsts
-        inner join raw.visible_events as known
+        inner join raw.visible_event_ids as known
             on firsts.event_id = known.event_id and firsts.app_id = known.app_id
         """
     )

@@ -227,7 +227,12 @@ def mark_judged(con: duckdb.DuckDBPyConnection, extract_ids: list[str], at: date
 
 
 def quarantine(con: duckdb.DuckDBPyConnection, extract_id: str, reason: str) -> None:
-    """Hide a landed extract from staging. Events that others delivered too come from them now."""
+    """Hide a landed extract from staging. Events that others delivered too come from them now.
+
+    Raises AfterhypeError for an extract of which raw events have been pruned: what the marts hold
+    of them cannot be told apart any more.
+    """
+    _refuse_pruned(con, extract_id)
     with _change(con, extract_id, "landed", "quarantined", reason):
         _disturb(con, "select * from raw.app_events where extract_id = $extract_id", extract_id)
         _promote(con, extract_id)
@@ -269,9 +274,19 @@ def _delete_rows(con: duckdb.DuckDBPyConnection, extract_id: str) -> None:
         con.execute(f"delete from {table} where extract_id = ?", [extract_id])
 
 
-def _disturb(
-    con: duckdb.DuckDBPyConnection, events: str, extract_id: str | None = None
-) -> None:
+def _refuse_pruned(con: duckdb.DuckDBPyConnection, extract_id: str) -> None:
+    row = con.execute(
+        "select sum(events), max(activity_date) from raw.pruned_extract_days where extract_id = ?",
+        [extract_id],
+    ).fetchone()
+    if row and row[0]:
+        raise AfterhypeError(
+            f"extract {extract_id}: {row[0]} of its events, up to {row[1]}, have been pruned and "
+            "cannot be taken back. Raise raw_retention_days to keep raw events for longer."
+        )
+
+
+def _disturb(con: duckdb.DuckDBPyConnection, events: str, extract_id: str | None = None) -> None:
     """Note those of some events that the marts were built with: their user-days count anew."""
     con.execute(
         f"""
@@ -337,7 +352,7 @@ def _promote(con: duckdb.DuckDBPyConnection, hidden: str) -> None:
             on twin.extract_id = extracts.extract_id and extracts.status = 'landed'
         semi join (select app_id, event_id from raw.app_events where extract_id = $hidden) as lost
             on twin.app_id = lost.app_id and twin.event_id = lost.event_id
-        anti join raw.visible_events as present
+        anti join raw.visible_event_ids as present
             on twin.app_id = present.app_id and twin.event_id = present.event_id
         qualify row_number() over (
             partition by twin.app_id, twin.event_id order by twin.landed_at, twin.extract_id
@@ -355,7 +370,11 @@ def _demote(con: duckdb.DuckDBPyConnection, returning: str) -> None:
         create or replace temp table moving as
         select events.app_id, events.event_id, events.extract_id
         from raw.app_events as events
-        semi join (from raw.visible_events where extract_id <> $returning) as present
+        semi join (
+            select app_id, event_id from raw.visible_events where extract_id <> $returning
+            union all
+            from raw.pruned_event_ids
+        ) as present
             on events.app_id = present.app_id and events.event_id = present.event_id
         where events.extract_id = $returning
         """,
@@ -368,7 +387,7 @@ def _demote(con: duckdb.DuckDBPyConnection, returning: str) -> None:
         create or replace temp table moving as
         select twin.app_id, twin.event_id, twin.extract_id
         from raw.app_event_duplicates as twin
-        anti join raw.visible_events as present
+        anti join raw.visible_event_ids as present
             on twin.app_id = present.app_id and twin.event_id = present.event_id
         where twin.extract_id = $returning
         """,

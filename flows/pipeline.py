@@ -13,7 +13,6 @@ from prefect.artifacts import create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
 from prefect.runtime import task_run
-from prefect.settings import get_current_settings
 
 from flows import stages
 from flows.artifact import as_markdown
@@ -34,7 +33,6 @@ from flows.quality import GateReport, describe
 from flows.settings import Settings
 from flows.sources import ChartFeed, ChartFiles, EventSource
 from flows.stages import Run, Summary
-from flows.transform import DBT_PROJECT, PROFILES
 
 NETWORK_RETRIES = 2
 """How often a feed is tried again when the network is down; nothing else is retried."""
@@ -151,23 +149,12 @@ def judge_extracts(run: Run) -> GateReport | None:
 @task(name="build marts", cache_policy=NO_CACHE)
 def build_marts(run: Run, full: bool = False) -> Build:
     """Run dbt, by arrival where it can; each of its nodes shows as a task of its own."""
-    from dbt_common.events.base_types import EventLevel  # these bring all of dbt with them
-    from prefect_dbt import PrefectDbtRunner, PrefectDbtSettings
+    from flows.dbt_tasks import invoke  # brings all of dbt with it
 
-    settings = PrefectDbtSettings(
-        project_dir=DBT_PROJECT, profiles_dir=PROFILES, log_level=EventLevel(_dbt_log_level())
-    )
-    runner = PrefectDbtRunner(settings=settings, raise_on_failure=False, disable_assets=True)
     with progress("building the marts"):
-        done = stages.build(run, runner.invoke, full=full)
+        done = stages.build(run, invoke, full=full)
     get_run_logger().info("built %s: %s", "by arrival" if done.by_arrival else "anew", done.reason)
     return done
-
-
-def _dbt_log_level() -> str:
-    """Prefect's level in dbt's word: the runner sets the loggers of its tasks to it."""
-    level = get_current_settings().logging.level.lower()
-    return {"warning": "warn", "critical": "error"}.get(level, level)
 
 
 @task(name="judge marts", cache_policy=NO_CACHE)

@@ -11,6 +11,7 @@ from flows import builds
 from flows.errors import AfterhypeError
 from flows.settings import Settings
 from flows.sources import Sources
+from flows.sql import text_in_sql
 from flows.warehouse import connect
 
 
@@ -43,7 +44,7 @@ def compact(settings: Settings, sources: Sources, now: datetime) -> Compaction:
         leftover.unlink(missing_ok=True)
     try:
         with connect(settings) as con:
-            con.execute(f"attach '{aside}' as compacting")
+            con.execute(f"attach {text_in_sql(aside)} as compacting")
             con.execute("copy from database warehouse to compacting")
             _check_copy(con)
             con.execute("detach compacting")

@@ -20,6 +20,7 @@ from flows.errors import AfterhypeError
 from flows.restatements import write_restatements
 from flows.settings import Settings
 from flows.sources import Sources
+from flows.sql import text_in_sql
 
 USER_LEVEL_COLUMNS = ("user_key", "user_id", "event_id")
 """Columns that no published table may have, in whatever case."""
@@ -211,7 +212,7 @@ def _write_marts(
     """
     with duckdb.connect(str(target), config=_engine_config(settings)) as con:
         con.execute("set TimeZone = 'UTC'")
-        con.execute(f"attach {_literal(settings.warehouse_path)} as warehouse (read_only)")
+        con.execute(f"attach {text_in_sql(settings.warehouse_path)} as warehouse (read_only)")
         tables = _marts_to_publish(con)
         if not tables:
             raise AfterhypeError(
@@ -224,12 +225,14 @@ def _write_marts(
         publication = _describe(con, sources, tables, gate_results, now, stamp)
         _write_publication_table(con, publication)
         if settings.marts_path.exists():
-            con.execute(f"attach {_literal(settings.marts_path)} as previous (read_only)")
+            con.execute(f"attach {text_in_sql(settings.marts_path)} as previous (read_only)")
         write_restatements(con, publication.publication_id, now, publication.definition_hash)
         con.execute("detach database if exists previous")
         for table in (*tables, "publication", "restatements"):
             parquet = target.parent / "parquet" / f"{table}.parquet"
-            con.execute(f'copy "{table}" to {_literal(parquet)} (format parquet, compression zstd)')
+            con.execute(
+                f'copy "{table}" to {text_in_sql(parquet)} (format parquet, compression zstd)'
+            )
         con.execute("detach warehouse")
         con.execute("checkpoint")
     return publication
@@ -256,11 +259,6 @@ def _marts_to_publish(con: duckdb.DuckDBPyConnection) -> list[str]:
     return [row[0] for row in rows]
 
 
-def _literal(value: object) -> str:
-    """A value as an SQL string; statements such as ATTACH and COMMENT take no parameters."""
-    return "'" + str(value).replace("'", "''") + "'"
-
-
 def _refuse_user_level_columns(con: duckdb.DuckDBPyConnection) -> None:
     found = con.execute(
         "select table_name, column_name from duckdb_columns() where database_name = 'warehouse' "
@@ -285,7 +283,7 @@ def _copy_comments(con: duckdb.DuckDBPyConnection) -> None:
         """
     ).fetchall()
     for subject, comment in comments:
-        con.execute(f"comment on {subject} is {_literal(comment)}")
+        con.execute(f"comment on {subject} is {text_in_sql(comment)}")
 
 
 def _describe(
@@ -340,7 +338,7 @@ def _write_publication_table(con: duckdb.DuckDBPyConnection, publication: Public
         "made of and what the gates said. Times are UTC.'"
     )
     for column, comment in PUBLICATION_COLUMNS.items():
-        con.execute(f"comment on column publication.{column} is {_literal(comment)}")
+        con.execute(f"comment on column publication.{column} is {text_in_sql(comment)}")
 
 
 def _check_copy(marts: Path, publication: Publication) -> None:

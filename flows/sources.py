@@ -145,11 +145,16 @@ class _FileSource(_Strict):
 
 
 class EventSource(_FileSource):
-    """Event extracts of one app. ``columns`` maps canonical columns to SQL over the extract."""
+    """Event extracts of one app. ``columns`` maps canonical columns to SQL over the extract.
+
+    ``extracts_overlap: false`` says that no event is in two extracts, which matters where events
+    have no id of their own: identical rows of two extracts then are two events, not one.
+    """
 
     app_id: str
     format: Literal["custom"] = "custom"
     complete_through: date | None = None
+    extracts_overlap: bool = True
 
     @model_validator(mode="after")
     def _mapping_is_complete(self) -> EventSource:

@@ -15,6 +15,7 @@ from flows.errors import AfterhypeError
 from flows.marts import GRAIN
 from flows.settings import Settings
 from flows.sources import Sources
+from flows.sql import text_in_sql
 from flows.transform import build_marts
 from flows.warehouse import connect, create_schemas
 
@@ -90,7 +91,7 @@ def _aside(settings: Settings) -> Iterator[Settings]:
     try:
         with connect(aside) as con:
             create_schemas(con)
-            con.execute(f"attach '{settings.warehouse_path}' as verified (read_only)")
+            con.execute(f"attach {text_in_sql(settings.warehouse_path)} as verified (read_only)")
             tables = con.execute(
                 "select table_name from duckdb_tables() "
                 "where database_name = 'verified' and schema_name = 'raw'"
@@ -107,7 +108,7 @@ def _compare(
     con: duckdb.DuckDBPyConnection, where: str, path: Path, schema: str, mart: str
 ) -> tuple[int, int, list[Difference]]:
     """Cells compared, rows that differ, and the first differences of one mart."""
-    con.execute(f"attach if not exists '{path}' as stands (read_only)")
+    con.execute(f"attach {text_in_sql(path)} as stands (read_only)")
     try:
         return _compare_attached(con, where, f"stands.{schema}.{mart}", mart)
     finally:

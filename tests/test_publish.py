@@ -14,18 +14,21 @@ import duckdb
 import pytest
 
 from flows import publish as publishing
+from flows import restatements
 from flows.errors import AfterhypeError
 from flows.publish import current_publication, list_publications, publish, rollback
 from flows.published import query
 from flows.settings import Settings
 from flows.sources import Sources
+from flows.warehouse import create_schemas
 
 NOW = datetime(2026, 2, 27, 10, 15)
 GATE = {"stage": "mart", "suite": "privacy", "severity": "critical", "success": True}
 
 WAREHOUSE = """
-create schema raw;
-create table raw.app_events as select uuid() as user_key, 'x' as event_id;
+create schema intermediate;
+create table intermediate.int_extract_days
+    (extract_id varchar, app_id varchar, activity_date date, events bigint);
 create schema marts;
 create table marts.dim_apps as
 from (values ('a', date '2026-02-01', true), ('b', null, true), ('c', null, false))
@@ -99,6 +102,8 @@ with duckdb.connect(sys.argv[1], read_only=True) as con:
 def settings(tmp_path):
     settings = Settings(home=tmp_path / "o'home", generations_kept=5)
     settings.home.mkdir()
+    with duckdb.connect(str(settings.warehouse_path)) as con:
+        create_schemas(con)
     change(settings, WAREHOUSE)
     return settings
 
@@ -189,11 +194,17 @@ def test_what_is_published(settings):
             "/parquet/fct_cohort_retention_daily.parquet'"
         ).fetchall()
         assert parquet == con.execute("from fct_cohort_retention_daily").fetchall()
-    assert [name for name, _ in tables] == ["dim_apps", "fct_cohort_retention_daily", "publication"]
+    assert [name for name, _ in tables] == [
+        "dim_apps",
+        "fct_cohort_retention_daily",
+        "publication",
+        "restatements",
+    ]
     assert tables[0][1] == "One row per app's id."
     assert columns == [
         ("watermark", 'Last day that\'s "full".'),
         *publishing.PUBLICATION_COLUMNS.items(),
+        *restatements.COLUMNS.items(),
     ]
     assert ordered == (True,)
     assert row[:2] == (publication.publication_id, NOW)
@@ -212,6 +223,7 @@ def test_the_files_of_a_generation_are_read_only_and_as_its_manifest_says(settin
         "parquet/dim_apps.parquet",
         "parquet/fct_cohort_retention_daily.parquet",
         "parquet/publication.parquet",
+        "parquet/restatements.parquet",
     }
     assert all(sha256(generation / name) == digest for name, digest in publication.files.items())
 

@@ -8,8 +8,9 @@ import duckdb
 
 from flows.errors import ExtractError
 from flows.formats.chart_documents import ENTRIES, load_payload
-from flows.formats.reading import ROWS, mapping_in_sql, name_in_sql, open_extract
+from flows.formats.reading import ROWS, mapping_in_sql, open_extract
 from flows.sources import CHART_COLUMNS, ChartFiles
+from flows.sql import name_in_sql
 
 _TYPES = {
     "rank": "try_cast({} as integer)",

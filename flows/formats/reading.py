@@ -18,6 +18,7 @@ import duckdb
 
 from flows.errors import ExtractError
 from flows.sources import ChartFiles, EventSource, Reader
+from flows.sql import name_in_sql, text_in_sql
 
 SAMPLE_ROWS = 20_000
 """Rows looked at for an extract's keys (NDJSON) and for the types of its columns."""
@@ -199,13 +200,32 @@ def _open_csv(
 
 def _csv_header(con: duckdb.DuckDBPyConnection, path: Path, reader: Reader) -> tuple[str, ...]:
     """The names in the first line. DuckDB's own sniffer would give up on a file with bad rows."""
-    first = con.execute(f"select line from {_LINES} limit 1", [str(path)]).fetchone()
-    line = (first[0] if first else None) or ""
+    line = _first_text(path)
+    if line is None:
+        first = con.execute(f"select line from {_LINES} limit 1", [str(path)]).fetchone()
+        line = (first[0] if first else None) or ""
     if len(reader.delimiter) > 1 or not reader.quote:
         names = line.split(reader.delimiter)
     else:
         names = next(csv.reader([line], delimiter=reader.delimiter, quotechar=reader.quote), [])
     return tuple(_unique([name.strip() or f"column{n}" for n, name in enumerate(names)]))
+
+
+def _first_text(path: Path) -> str | None:
+    """The first line, or None where DuckDB must look; it reads 32 MB ahead to find one line."""
+    if path.suffix == ".zst":
+        return None
+    try:
+        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
+            first = file.readline(MAX_LINE_BYTES)
+    except (OSError, EOFError, zlib.error):
+        return None
+    if len(first) == MAX_LINE_BYTES or b"\r" in first.rstrip(b"\r\n") or b"\0" in first:
+        return None
+    try:
+        return first.decode("utf-8-sig").rstrip("\r\n")
+    except UnicodeDecodeError:
+        return None
 
 
 def _unique(names: list[str]) -> list[str]:
@@ -227,22 +247,6 @@ def _open_ndjson(con: duckdb.DuckDBPyConnection, path: Path, needed: set[str]) -
         [str(path)],
     )
     _collect_rejects(con, "extract_lines")
-    con.execute("delete from extract_lines where line is null or trim(line) = ''")
-    con.execute(
-        f"""
-        insert into {MALFORMED}
-        select line_number, 'not a JSON object', line from extract_lines
-        where not json_valid(line) or json_type(line) <> 'OBJECT'
-        """
-    )
-    con.execute(
-        f"delete from extract_lines where line_number in (select line_number from {MALFORMED})"
-    )
-    found = con.execute(
-        "select distinct unnest(json_keys(line)) as key from extract_lines order by key"
-    ).fetchall()
-    columns = tuple(row[0] for row in found)
-    _require(path, columns, needed)
     kept = sorted(needed)
     structure = json.dumps(dict.fromkeys(kept, "VARCHAR"))
     fields = "".join(
@@ -253,11 +257,40 @@ def _open_ndjson(con: duckdb.DuckDBPyConnection, path: Path, needed: set[str]) -
         create or replace temp table {ROWS} as
         select line_number{fields}
         from (
-            select line_number, from_json(line, {text_in_sql(structure)}) as row_text
+            select line_number, try(from_json(line, {text_in_sql(structure)})) as row_text
             from extract_lines
+            where starts_with(ltrim(line, ' ' || chr(9) || chr(13)), '{{')
         )
+        where row_text is not null
         """
     )
+    # what is not an object gave no row; looked for only if there is any
+    present = "".join(f", count({name_in_sql(column)})" for column in kept)
+    counts = con.execute(
+        f"select (select count(*) from extract_lines), count(*){present} from {ROWS}"
+    ).fetchone()
+    assert counts is not None  # an aggregate has one row
+    lines, objects, *values = counts
+    if lines > objects:
+        con.execute(
+            f"""
+            insert into {MALFORMED}
+            select line_number, 'not a JSON object', line
+            from extract_lines anti join {ROWS} using (line_number)
+            where trim(line) <> ''
+            """
+        )
+    columns = tuple(kept)
+    if not all(values):  # a key without any value may be there all the same
+        found = con.execute(
+            f"""
+            select distinct unnest(json_keys(line)) as key
+            from extract_lines semi join {ROWS} using (line_number)
+            order by key
+            """
+        ).fetchall()
+        columns = tuple(row[0] for row in found)
+        _require(path, columns, needed)
     con.execute("drop table extract_lines")
     return Opened(columns=columns, is_typed=False)
 
@@ -278,6 +311,8 @@ def _open_parquet(con: duckdb.DuckDBPyConnection, path: Path, needed: set[str]) 
 
 def _collect_rejects(con: duckdb.DuckDBPyConnection, rows: str) -> None:
     """Move DuckDB's list of unreadable lines to MALFORMED; count them into ``rows``' numbers."""
+    if con.execute("select 1 from reject_errors limit 1").fetchone() is None:
+        return
     words = text_in_sql(json.dumps(_READ_ERRORS))
     con.execute(
         f"""
@@ -303,7 +338,7 @@ def _collect_rejects(con: duckdb.DuckDBPyConnection, rows: str) -> None:
             ) on {rows}.line_number >= first_shifted
             group by all
         ) as shifts
-        where {rows}.line_number = shifts.was and exists (from {MALFORMED})
+        where {rows}.line_number = shifts.was
         """
     )
 
@@ -326,13 +361,3 @@ def _keep(columns: tuple[str, ...], needed: set[str]) -> str:
 
 def _first_line(error: Exception) -> str:
     return str(error).strip().splitlines()[0]
-
-
-def text_in_sql(value: str) -> str:
-    """A text, quoted."""
-    return "'" + value.replace("'", "''") + "'"
-
-
-def name_in_sql(value: str) -> str:
-    """A column's name, quoted."""
-    return '"' + value.replace('"', '""') + '"'

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import Any
 
 import duckdb
 
@@ -15,15 +16,14 @@ from flows.formats.reading import (
     column_references,
     is_bare_column,
     mapping_in_sql,
-    name_in_sql,
     open_extract,
-    text_in_sql,
 )
 from flows.land import ledger
 from flows.land.keys import check_key, load_user_key
 from flows.land.ledger import Extract, Landed
 from flows.settings import Settings
 from flows.sources import EVENT_COLUMNS, EventSource, Reader
+from flows.sql import name_in_sql, text_in_sql
 
 _TEXT_COLUMNS = (
     "user_id",
@@ -41,6 +41,12 @@ _RAW = "raw of "
 """Marks a column's text beside its typed form."""
 
 _LONGEST_REJECT = 2000
+
+_CONTENT = (
+    "concat_ws(chr(31), $scope::varchar, user_id, event_time, event_name, platform, country, "
+    "app_version, channel, properties)"
+)
+"""What tells events without a vendor's id apart; $scope is null or the extract's id."""
 
 _OFFSET = r"\d:\d{2}.*[+-](\d{2}):?(\d{2})?$"
 
@@ -63,9 +69,10 @@ def land_events(
         check_key(con, key)
         mapping, needed = mapping_in_sql(source)
         opened = open_extract(con, extract.path, _reader(source), needed)
-        _judge_rows(con, opened, source.name, mapping, settings, now)
+        _judge_rows(con, opened, extract, source, mapping, settings, now)
+        rejected = _reject(con, extract, source, mapping, now)
         _identify(con, source, key)
-        outcome = _insert(con, extract, source, now)
+        outcome = _insert(con, extract, source, rejected, now)
         ledger.record(con, extract, outcome, now)
     return outcome
 
@@ -78,7 +85,8 @@ def _reader(source: EventSource) -> Reader:
 def _judge_rows(
     con: duckdb.DuckDBPyConnection,
     opened: Opened,
-    source: str,
+    extract: Extract,
+    source: EventSource,
     mapping: dict[str, str],
     settings: Settings,
     now: datetime,
@@ -100,17 +108,13 @@ def _judge_rows(
         f"create or replace temp view readable as select line_number, {readable} from {ROWS}"
     )
     mapped = {column: _mapped(mapping.get(column, "null"), opened) for column in EVENT_COLUMNS}
-    kinds = _kinds(con, mapped, source)
+    kinds = _kinds(con, mapped, source.name)
     texts = ", ".join(
         f"nullif(trim(try(cast({mapped[column]} as varchar))), '') as {column}"
         for column in _TEXT_COLUMNS
     )
     told = sorted(column_references(mapping["event_time"]))
     told_in_sql = ", ".join(name_in_sql(_RAW + name) for name in told) or "null"
-    raw_columns = ", ".join(name_in_sql(_RAW + column) for column in columns)
-    row_as_json = ", ".join(
-        f"{text_in_sql(column)}, {_blanked(column, mapping)}" for column in columns
-    )
     con.execute(
         f"""
         create or replace temp table judged as
@@ -120,34 +124,32 @@ def _judge_rows(
             select
                 line_number,
                 {texts},
-                {_utc(kinds["event_time"], mapped["event_time"], source)} as event_time,
+                {_utc(kinds["event_time"], mapped["event_time"], source.name)} as event_time,
                 nullif(trim(concat_ws(' ', {told_in_sql})), '') as event_time_told,
-                {_json(mapped["properties"])} as properties,
-                {raw_columns},
+                {_json(mapped["properties"]) if "properties" in mapping else "null::json"}
+                    as properties,
             from readable
-        ),
-
-        reasoned as (
-            select
-                *,
-                case
-                    when user_id is null then 'no user id'
-                    when event_time_told is null and event_time is null then 'no event time'
-                    when event_time is null then 'event time not understood: ' || event_time_told
-                    when event_time > $latest then 'event time in the future: ' || event_time
-                    when event_time < timestamp '1990-01-01'
-                        then 'event time before 1990: ' || event_time
-                    when event_name is null then 'no event name'
-                end as reason,
-            from canonical
         )
 
         select
-            * exclude ({raw_columns}),
-            case when reason is not null then json_object({row_as_json})::varchar end as line,
-        from reasoned
+            * exclude (event_time_told, event_id),
+            cast(md5(event_id) as uuid) as event_id,
+            case when event_id is null then {_CONTENT} end as content,
+            case
+                when user_id is null then 'no user id'
+                when event_time_told is null and event_time is null then 'no event time'
+                when event_time is null then 'event time not understood: ' || event_time_told
+                when event_time > $latest then 'event time in the future: ' || event_time
+                when event_time < timestamp '1990-01-01'
+                    then 'event time before 1990: ' || event_time
+                when event_name is null then 'no event name'
+            end as reason,
+        from canonical
         """,
-        {"latest": now + timedelta(hours=settings.future_tolerance_hours)},
+        {
+            "latest": now + timedelta(hours=settings.future_tolerance_hours),
+            "scope": None if source.extracts_overlap else extract.extract_id,
+        },
     )
 
 
@@ -211,13 +213,24 @@ def _utc(kind: str, expression: str, source: str) -> str:
     if kind.startswith("TIMESTAMP") or kind == "DATE":
         return f"cast({tried} as timestamp)"
     if kind == "VARCHAR":
+        # an offset is within the last six characters; without one, the cast that knows no zones is
+        # six times as fast, and names of zones, which would leak into other rows' times, give null
+        end = f"right({tried}, 6)"
         # DuckDB takes offsets such as +27:00 for good and would put the event on another day
-        offset_hours = f"try_cast(regexp_extract({tried}, {text_in_sql(_OFFSET)}, 1) as int)"
-        offset_minutes = f"try_cast(regexp_extract({tried}, {text_in_sql(_OFFSET)}, 2) as int)"
-        return (
-            f"case when coalesce({offset_hours}, 0) <= 14 and coalesce({offset_minutes}, 0) < 60 "
-            f"then try_cast({tried} as timestamptz) at time zone 'UTC' end"
+        hours, minutes = (
+            f"coalesce(try_cast(regexp_extract({tried}, {text_in_sql(_OFFSET)}, {n}) as int), 0)"
+            for n in (1, 2)
         )
+        return f"""
+            case
+                when not contains({end}, '+') and not contains({end}, '-')
+                    then try_cast({tried} as timestamp)
+                when
+                    {hours} <= 14 and {minutes} < 60
+                    and not regexp_matches({tried}, '[A-Za-z]{{2}}')
+                    then try_cast({tried} as timestamptz) at time zone 'UTC'
+            end
+        """
     raise ExtractError(
         f"{source}: columns.event_time: gives {kind}, not a time. Seconds since 1970: "
         "to_timestamp(x); milliseconds: epoch_ms(x); other text: strptime(x, '%d.%m.%Y %H:%M')."
@@ -236,122 +249,193 @@ def _blanked(column: str, mapping: dict[str, str]) -> str:
     return f"cast({name_in_sql(_RAW + column)} as varchar)"
 
 
-def _identify(con: duckdb.DuckDBPyConnection, source: EventSource, key: str) -> None:
-    """Key the users and name the events, into the temporary table identified.
-
-    An event without a vendor's id is its content plus how often that content occurred before it in
-    this extract: two identical rows of one file are two events, and the same ones when an
-    overlapping export delivers them again.
-    """
-    content = (
-        "concat_ws(chr(31), user_id, event_time, event_name, platform, country, app_version, "
-        "channel, properties)"
+def _reject(
+    con: duckdb.DuckDBPyConnection,
+    extract: Extract,
+    source: EventSource,
+    mapping: dict[str, str],
+    now: datetime,
+) -> int:
+    """Keep the rows that cannot be landed, and say how many they are."""
+    columns = [row[0] for row in con.execute(f"describe {ROWS}").fetchall()][1:]
+    row_as_json = ", ".join(
+        f"{text_in_sql(column)}, {_blanked(column, mapping)}" for column in columns
     )
-    occurrence = f"row_number() over (partition by event_id, {content} order by line_number)"
-    lacks_ids = con.execute(
-        "select count(*) > 0 from judged where reason is null and event_id is null"
-    ).fetchone()
-    event_id = "md5(event_id)"
-    if lacks_ids and lacks_ids[0]:  # the window costs a sort, so only where it is needed
-        event_id = f"md5(coalesce(event_id, {content} || chr(31) || {occurrence}))"
-    # a variable, not SQL text: the secret must not show in an error, a log or a profile
-    con.execute("set variable user_key = ?", [key])
-    try:
-        con.execute(
-            f"""
-            create or replace temp table identified as
-            select
-                $app_id as app_id,
-                cast({event_id} as uuid) as event_id,
-                cast(
-                    sha256(concat_ws(chr(31), getvariable('user_key'), $app_id, user_id))[:32]
-                    as uuid
-                ) as user_key,
-                event_name,
-                event_time,
-                lower(platform) as platform,
-                if(length(country) = 2, upper(country), country) as country,
-                app_version,
-                channel,
-                properties,
-                line_number,
-            from judged
-            where reason is null
-            """,
-            {"app_id": source.app_id},
-        )
-    finally:
-        con.execute("reset variable user_key")
-
-
-def _insert(
-    con: duckdb.DuckDBPyConnection, extract: Extract, source: EventSource, now: datetime
-) -> Landed:
-    given = {"extract_id": extract.extract_id, "now": now}
-    con.execute(
+    # a table of its own, so that DuckDB sees how few they are, and joins accordingly
+    if not _count(
+        con,
+        f"""
+        create or replace temp table rejected as
+        select line_number, reason from judged where reason is not null
+        union all
+        select line_number, null from {MALFORMED}
+        """,
+        {},
+    ):
+        return 0
+    return _count(
+        con,
         f"""
         insert into raw.rejects by name
         select
             $extract_id as extract_id, $source as source, line_number, reason,
             left(line, {_LONGEST_REJECT}) as line, $now as rejected_at,
         from (
-            select line_number, reason, line from judged where reason is not null
+            -- written out for the few rows that need it, not for all
+            select line_number, reason, json_object({row_as_json})::varchar as line
+            from rejected inner join readable using (line_number)
+            where reason is not null
             union all
             -- whose user it is cannot be told: letters and digits are blanked, the shape stays
             select line_number, reason, regexp_replace(line, '[\\p{{L}}\\p{{N}}]', 'x', 'g')
             from {MALFORMED}
         )
         """,
-        given | {"source": source.name},
+        {"extract_id": extract.extract_id, "source": source.name, "now": now},
     )
-    con.execute(
-        """
-        create or replace temp table firsts as
-        select * exclude (line_number)
-        from identified
-        qualify row_number() over (partition by event_id order by line_number) = 1
-        """
-    )
-    con.execute(
-        """
-        create or replace temp table repeats as
-        select firsts.event_id
-        from firsts
-        inner join raw.visible_event_ids as known
-            on firsts.event_id = known.event_id and firsts.app_id = known.app_id
-        """
-    )
-    for table, which in (("raw.app_events", "anti"), ("raw.app_event_duplicates", "semi")):
+
+
+def _identify(con: duckdb.DuckDBPyConnection, source: EventSource, key: str) -> None:
+    """Key the users, into the temporary table users, and name the events that have no id.
+
+    An event without a vendor's id is its content plus how often that content occurred before it in
+    this extract: two identical rows of one file are two events, and the same ones when an
+    overlapping export delivers them again. Where the source's extracts never overlap, identical
+    rows of two of them are two events as well.
+    """
+    # a variable, not SQL text: the secret must not show in an error, a log or a profile
+    con.execute("set variable user_key = ?", [key])
+    try:
+        # a user is hashed once, however many events are theirs
+        con.execute(
+            """
+            create or replace temp table users as
+            select
+                user_id,
+                cast(
+                    sha256(concat_ws(chr(31), getvariable('user_key'), $app_id, user_id))[:32]
+                    as uuid
+                ) as user_key,
+            from (select distinct user_id from judged where reason is null)
+            """,
+            {"app_id": source.app_id},
+        )
+    finally:
+        con.execute("reset variable user_key")
+    lacks_ids = "reason is null and event_id is null"
+    # the window costs a sort, so only where it is needed
+    if con.execute(f"select 1 from judged where {lacks_ids} limit 1").fetchone():
         con.execute(
             f"""
-            insert into {table} by name
-            select firsts.*, $extract_id as extract_id, $now as landed_at
-            from firsts
-            {which} join repeats on firsts.event_id = repeats.event_id
-            """,
-            given,
+            update judged set event_id = cast(md5(named.content || chr(31) || occurrence) as uuid)
+            from (
+                select
+                    line_number,
+                    content,
+                    row_number() over (partition by content order by line_number) as occurrence,
+                from judged
+                where {lacks_ids}
+            ) as named
+            where judged.line_number = named.line_number
+            """
         )
+
+
+def _insert(
+    con: duckdb.DuckDBPyConnection,
+    extract: Extract,
+    source: EventSource,
+    rejected: int,
+    now: datetime,
+) -> Landed:
+    """Insert the events, each once, and say what the extract came to."""
     row = con.execute(
-        f"""
-        select
-            (select count(*) from judged) + (select count(*) from {MALFORMED}) as rows_seen,
-            (select count(*) from judged where reason is not null)
-            + (select count(*) from {MALFORMED}) as rows_rejected,
-            (select count(*) from identified) as good,
-            (select count(*) from raw.app_events where extract_id = $extract_id) as rows_landed,
-            -- of all that the extract tells, whoever delivered it first: no matter the order
-            (select min(event_time) from identified),
-            (select max(event_time) from identified),
-        """,
-        {"extract_id": extract.extract_id},
+        """
+        -- of all that the extract tells, whoever delivered it first: no matter the order
+        select count(*), count(distinct event_id), min(event_time), max(event_time)
+        from judged
+        where reason is null
+        """
     ).fetchone()
-    assert row is not None  # no from clause: one row
-    seen, rejected, good, landed, earliest, latest = row
+    assert row is not None  # an aggregate has one row
+    good, events, earliest, latest = row
+    if events < good:  # only then is there a first one to be looked for
+        con.execute(
+            """
+            delete from judged
+            where line_number in (
+                select line_number
+                from judged
+                where reason is null
+                qualify row_number() over (partition by event_id order by line_number) > 1
+            )
+            """
+        )
+    repeated = _count(
+        con,
+        f"""
+        create or replace temp table repeats as
+        select judged.event_id
+        from judged
+        inner join ({_known(con)}) as known on judged.event_id = known.event_id
+        where judged.reason is null
+        """,
+        {"app_id": source.app_id},
+    )
+    given = {"app_id": source.app_id, "extract_id": extract.extract_id, "now": now}
+    insert = """
+        insert into {table} by name
+        select
+            $app_id as app_id,
+            judged.event_id,
+            users.user_key,
+            judged.event_name,
+            judged.event_time,
+            lower(judged.platform) as platform,
+            if(length(judged.country) = 2, upper(judged.country), judged.country) as country,
+            judged.app_version,
+            judged.channel,
+            judged.properties,
+            $extract_id as extract_id,
+            $now as landed_at,
+        from judged
+        inner join users on judged.user_id = users.user_id
+        {only}
+        where judged.reason is null
+    """
+    only = "{} join repeats on judged.event_id = repeats.event_id" if repeated else ""
+    landed = _count(con, insert.format(table="raw.app_events", only=only.format("anti")), given)
+    if repeated:
+        table = "raw.app_event_duplicates"
+        con.execute(insert.format(table=table, only=only.format("semi")), given)
     return Landed(
-        rows_seen=seen,
+        rows_seen=good + rejected,
         rows_landed=landed,
         rows_rejected=rejected,
         rows_duplicate=good - landed,
         min_event_time=earliest,
         max_event_time=latest,
     )
+
+
+def _known(con: duckdb.DuckDBPyConnection) -> str:
+    """SQL for the app's event ids that raw.visible_event_ids has.
+
+    Without the view's join of all history with the ledger where no extract is hidden.
+    """
+    hidden = con.execute(
+        "select 1 from raw.extracts where status in ('quarantined', 'discarded') limit 1"
+    ).fetchone()
+    if hidden:
+        return "select event_id from raw.visible_event_ids where app_id = $app_id"
+    return """
+        select event_id from raw.app_events where app_id = $app_id
+        union all
+        select event_id from raw.pruned_event_ids where app_id = $app_id
+    """
+
+
+def _count(con: duckdb.DuckDBPyConnection, query: str, given: dict[str, Any]) -> int:
+    """Execute what writes rows, and say how many they are."""
+    row = con.execute(query, given).fetchone()
+    return int(row[0]) if row else 0

@@ -44,9 +44,9 @@ def apps() -> Suite:
                     where first_event_date is not null and watermark is not null
                 ),
                 landed as (
-                    select app_id from raw.app_events semi join
-                        (select * from raw.extracts where status = 'landed') using (extract_id)
-                    group by app_id
+                    select distinct app_id
+                    from raw.extracts inner join raw.event_sources using (source)
+                    where status = 'landed' and rows_landed > 0
                 )
                 select app_id from landed anti join known using (app_id)
                 """,
@@ -57,6 +57,7 @@ def apps() -> Suite:
                 """
                 select app_id, users, events from {batch}
                 where users < 0 or events < users or (users is null) <> (events is null)
+                    or users_without_cohort_start not between 0 and users
                 """,
             ),
         ),
@@ -137,6 +138,39 @@ def freshness() -> Suite:
                 """
                 select source, extracts_failed, extracts_quarantined from {batch}
                 where extracts_failed > 0 or extracts_quarantined > 0
+                """,
+            ),
+        ),
+    )
+
+
+def late_arrivals() -> Suite:
+    """One row of the batch is one event source and a number of days."""
+    return Suite(
+        name="late_arrivals",
+        stage="mart",
+        subject="late_arrivals",
+        batch="select * from marts.late_arrivals",
+        checks=(
+            grain("source, within_days"),
+            critical(
+                "a share is events in time by events, within 0 and 1",
+                "The share must be the one that the counts beside it give.",
+                """
+                select * from {batch}
+                where events_within not between 0 and events
+                    or (share is null) <> (events = 0)
+                    or abs(share - events_within / nullif(events, 0)) > 1e-9
+                """,
+            ),
+            critical(
+                "what landed within fewer days landed within more",
+                "The shares of a source rise with the days.",
+                """
+                select * from {batch}
+                qualify events_within < lag(events_within) over (
+                    partition by source order by within_days
+                )
                 """,
             ),
         ),

@@ -8,7 +8,7 @@ from expectations.ranks import app_ranks, rank_summary
 from expectations.raw_charts import raw_charts
 from expectations.raw_events import raw_events
 from expectations.retention import cohort_triangle, retention_curves
-from expectations.scorecard import apps, freshness, privacy, scorecard
+from expectations.scorecard import apps, freshness, late_arrivals, privacy, scorecard
 
 
 def raw_suites() -> tuple[Suite, ...]:
@@ -20,7 +20,9 @@ def mart_suites() -> tuple[Suite, ...]:
     """The suites that decide whether the marts are published."""
     return (
         apps(),
-        cohort_triangle(),
+        cohort_triangle("day"),
+        cohort_triangle("week"),
+        cohort_triangle("month"),
         retention_curves(),
         growth_accounting(),
         app_activity(),
@@ -28,5 +30,6 @@ def mart_suites() -> tuple[Suite, ...]:
         rank_summary(),
         scorecard(),
         freshness(),
+        late_arrivals(),
         privacy(),
     )

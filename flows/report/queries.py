@@ -27,6 +27,8 @@ TABLES = (
     "fct_app_ranks_daily",
     "fct_rank_summary",
     "data_freshness",
+    "late_arrivals",
+    "restatements",
     "publication",
 )
 
@@ -161,6 +163,37 @@ class Freshness:
     rows_landed: int
     rows_rejected: int
     rows_duplicate: int
+
+
+@dataclass(frozen=True)
+class LateArrivals:
+    """One row per event source: the share of its events that landed within so many days.
+
+    ``shares`` is parallel to ``within_days``; None where the source has landed only once.
+    """
+
+    source: str
+    events: int
+    within_days: list[int]
+    shares: list[float | None]
+
+
+@dataclass(frozen=True)
+class Moved:
+    """One row per app, mart, measure and cause: numbers that this publication has changed.
+
+    ``old_value`` and ``new_value`` are sums over the cells, rates where ``mart`` is the scorecard.
+    """
+
+    app_id: str
+    app_name: str
+    mart: str
+    measure: str
+    cause: str
+    explanation: str
+    cells: int
+    old_value: float
+    new_value: float | None
 
 
 @dataclass(frozen=True)
@@ -589,3 +622,48 @@ def read_freshness(con: duckdb.DuckDBPyConnection) -> list[Freshness]:
         """
     ).fetchall()
     return [Freshness(*row) for row in rows]
+
+
+def read_late_arrivals(con: duckdb.DuckDBPyConnection) -> list[LateArrivals]:
+    """Every event source that has landed more than once, by name."""
+    rows = con.execute(
+        """
+        select
+            source,
+            max(events),
+            list(within_days order by within_days),
+            list(share order by within_days),
+        from marts.late_arrivals
+        group by source
+        having max(events) > 0
+        order by source
+        """
+    ).fetchall()
+    return [LateArrivals(*row) for row in rows]
+
+
+def read_moved(con: duckdb.DuckDBPyConnection) -> list[Moved]:
+    """What this publication restates, the scorecard's rates first, then the most cells."""
+    rows = con.execute(
+        """
+        with moved as (
+            select
+                m.app_id,
+                coalesce(a.app_name, m.app_id) as app_name,
+                m.mart,
+                m.measure,
+                m.cause,
+                m.explanation,
+                cast(sum(m.cells) as bigint) as cells,
+                sum(m.old_value) as old_value,
+                sum(m.new_value) as new_value,
+            from marts.restatements as m
+            inner join marts.publication as p on m.publication_id = p.publication_id
+            left join marts.dim_apps as a on m.app_id = a.app_id
+            group by all
+        )
+        select * from moved
+        order by mart <> 'app_scorecard', app_name, cells desc, mart, measure
+        """
+    ).fetchall()
+    return [Moved(*row) for row in rows]

@@ -82,6 +82,8 @@ class Marts:
     rank_series: list[queries.RankSeries]
     chart_spans: list[queries.ChartSpan]
     freshness: list[queries.Freshness]
+    late_arrivals: list[queries.LateArrivals]
+    moved: list[queries.Moved]
 
 
 @dataclass(frozen=True)
@@ -154,6 +156,8 @@ def read_marts(marts: Path) -> Marts:
                 rank_series=queries.read_rank_series(con),
                 chart_spans=queries.read_chart_spans(con),
                 freshness=queries.read_freshness(con),
+                late_arrivals=queries.read_late_arrivals(con),
+                moved=queries.read_moved(con),
             )
     except (duckdb.Error, AfterhypeError) as error:
         raise AfterhypeError(
@@ -181,6 +185,7 @@ def render(marts: Marts, links: Links) -> str:
         undefined=jinja2.StrictUndefined,
     )
     environment.globals["say"] = wording
+    environment.globals["zip"] = zip
     return environment.get_template("page.html.j2").render(
         marts=marts,
         page=page,

@@ -5,12 +5,46 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 
-from flows.report.queries import App, CohortRow, Curve, GrowthPeriod, Milestone, RankSeries
+from flows.report.queries import App, CohortRow, Curve, GrowthPeriod, Milestone, Moved, RankSeries
 
 # Narrow no-break space: keeps "10.1 %" on one line.
 NNBSP = "\u202f"
 NBSP = "\u00a0"
 STORES = {"apple": "Apple App Store", "google": "Google Play"}
+
+
+MARTS = {
+    "app_scorecard": "scorecard",
+    "fct_cohort_retention_daily": "daily cohorts",
+    "fct_cohort_retention_weekly": "weekly cohorts",
+    "fct_cohort_retention_monthly": "monthly cohorts",
+    "fct_growth_accounting": "growth accounting",
+    "fct_app_activity_daily": "daily activity",
+    "fct_app_ranks_daily": "daily ranks",
+}
+CAUSES = {
+    "definition": "another definition",
+    "retraction": "extracts taken back",
+    "late_events": "late events",
+    "watermark": "the watermark fell back",
+    "maturing": "more cohorts are complete",
+    "charts": "chart captures",
+}
+
+
+def moved_value(moved: Moved, value: float | None) -> str:
+    """A number that has moved: a rate of the scorecard, or a sum of counts."""
+    if moved.mart == "app_scorecard":
+        return percent(value)
+    return count(None if value is None else round(value))
+
+
+def measure_name(moved: Moved) -> str:
+    """Where the number stands: "daily cohorts: retained users", "scorecard: D7"."""
+    name = moved.measure.removesuffix("_rate").upper()
+    if moved.mart != "app_scorecard":
+        name = moved.measure.replace("_", " ")
+    return f"{MARTS.get(moved.mart, moved.mart)}: {name}"
 
 
 def count(value: int | None) -> str:

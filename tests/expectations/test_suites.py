@@ -32,6 +32,25 @@ def repeat_row(table):
     return f"insert into {table} select * from {table} limit 1"
 
 
+def damaged_periods(period, n):
+    """What breaks the triangle of a period, in which no cell is complete yet."""
+    mart = f"fct_cohort_retention_{period}ly"
+    table = f"marts.{mart}"
+    return [
+        (mart, "one row per", repeat_row(table)),
+        (mart, "every app with users", f"truncate {table}"),
+        (mart, "the cohorts' users", f"delete from {table} where platform = 'ios'"),
+        (mart, "every cohort has", f"delete from {table} where {n} = 0"),
+        (mart, "0 <= retained", f"update {table} set eligible_users = 5"),
+        (mart, "in period 0", f"update {table} set is_complete = true, retained_users = 0"),
+        (mart, "unbounded retention never rises", f"update {table} set returned_users = {n}"),
+        (mart, "a cell is complete exactly", f"update {table} set completes_on = '2024-01-01'"),
+        (mart, "incomplete cells carry NULL", f"update {table} set retained_users = 0"),
+        (mart, "24-hour counts", f"update {table} set retained_users_24h = 0"),
+        (mart, "no cohort starts after", "update marts.dim_apps set watermark = '2023-12-31'"),
+    ]
+
+
 # (suite, how its check begins, what breaks it)
 PROVOCATIONS = [
     (
@@ -135,7 +154,7 @@ PROVOCATIONS = [
     ),
     (
         "fct_cohort_retention_daily",
-        "on day 0",
+        "in period 0",
         f"update {TRIANGLE} set retained_users = 1 where day_n = 0",
     ),
     (
@@ -155,7 +174,7 @@ PROVOCATIONS = [
     ),
     (
         "fct_cohort_retention_daily",
-        "24-hour windows",
+        "24-hour counts",
         f"update {TRIANGLE} set retained_users_24h = 0",
     ),
     (
@@ -163,7 +182,30 @@ PROVOCATIONS = [
         "no cohort starts after",
         "update marts.dim_apps set watermark = '2024-01-01'",
     ),
+    (
+        "fct_cohort_retention_daily",
+        "the cohorts of a day",
+        f"update {ACTIVITY} set new_users = 2 where activity_date = '2024-01-02'",
+    ),
+    (
+        "fct_cohort_retention_daily",
+        "the retained users of a day",
+        f"update {ACTIVITY} set dau = 1 where activity_date = '2024-01-02'",
+    ),
+    *damaged_periods("week", "week_n"),
+    *damaged_periods("month", "month_n"),
     ("fct_retention_curves", "one row per", repeat_row(CURVES)),
+    (
+        "fct_retention_curves",
+        "at equal follow-up",
+        f"update {CURVES} set retained_users = 2 where definition = 'unbounded_to_horizon'"
+        " and period_n = 3",
+    ),
+    (
+        "fct_retention_curves",
+        "a bracket of one period",
+        f"update {CURVES} set retained_users = 1 where definition = 'bracket'",
+    ),
     ("fct_retention_curves", "rates lie within", f"update {CURVES} set ci_low = 0.99"),
     ("fct_retention_curves", "a rate is", f"update {CURVES} set retention_rate = 0.5"),
     (
@@ -249,6 +291,13 @@ PROVOCATIONS = [
         "data_freshness",
         "every source has landed something in",
         "update marts.data_freshness set last_landed_at = '2024-01-01'",
+    ),
+    ("late_arrivals", "one row per", repeat_row("marts.late_arrivals")),
+    ("late_arrivals", "a share is", "update marts.late_arrivals set share = 0.5"),
+    (
+        "late_arrivals",
+        "what landed within fewer",
+        "update marts.late_arrivals set events_within = 1, share = 0.1 where within_days = 2",
     ),
     ("data_freshness", "no extract failed", "update marts.data_freshness set extracts_failed = 1"),
     (

@@ -197,6 +197,27 @@ select 'events of ' || app_name as source, 'events' as kind, app_id,
     123456::bigint as rows_landed, 7::bigint as rows_rejected, 89::bigint as rows_duplicate
 from rule where daily_users > 0;
 
+create table marts.late_arrivals as
+select 'events of ' || app_name as source, app_id, within_days, 1000::bigint as events,
+    events_within, events_within / 1000 as share
+from rule cross join (values (0, 0), (1, 970), (2, 990), (3, 995), (7, 999), (30, 1000))
+    as arrived (within_days, events_within)
+where daily_users > 0;
+
+create table marts.restatements as
+select publication_id, app_id, mart, measure, cell, cells, old_value, new_value, cause, explanation
+from rule cross join (values
+    ('20260401T040500-abc123', 'fct_cohort_retention_daily', 'retained_users', '{{"day_n":1}}', 1,
+        10.0, 12.0, 'late_events', '1 extract(s) brought 2 events of days already published'),
+    ('20260401T040500-abc123', 'fct_cohort_retention_daily', 'retained_users', null, 40,
+        1300.0, 1333.0, 'late_events', '1 extract(s) brought 2 events of days already published'),
+    ('20260401T040500-abc123', 'app_scorecard', 'd7_rate', '{{"app_id":"x"}}', 1,
+        0.0213, 0.0208, 'maturing', 'more cohorts are complete'),
+    ('20260331T040500-abc122', 'fct_app_activity_daily', 'dau', '{{}}', 1,
+        7.0, 4711.0, 'late_events', 'told yesterday')
+) as moved (publication_id, mart, measure, cell, cells, old_value, new_value, cause, explanation)
+where daily_users > 0;
+
 create table marts.app_scorecard as
 with points as (
     select app_id, period_n as n, retention_rate as rate, ci_low, ci_high, eligible_users, cohorts,

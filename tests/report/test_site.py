@@ -166,6 +166,25 @@ def test_freshness_gates_and_publication_are_shown(make_marts):
     assert "sha256:0123456789abcdef" in page.text
 
 
+def test_what_moved_is_told_with_its_cause(make_marts):
+    page = write(make_marts(SPIKE))
+
+    assert "daily cohorts: retained users" in page.text
+    assert "1,310" in page.text  # 10 and 1,300 in 41 cells, summed up
+    assert "1,345" in page.text
+    assert "1 extract(s) brought 2 events of days already published" in page.text
+    assert "scorecard: D7" in page.text
+    assert "2.1 %" in page.text
+    assert "told yesterday" not in page.text  # that was the publication before
+
+
+def test_lateness_is_shown_per_source(make_marts):
+    page = write(make_marts(SPIKE))
+
+    assert "How late events land" in page.text
+    assert "97.0 %" in page.text
+
+
 def test_names_cannot_become_markup_or_script(make_marts):
     page = write(make_marts(HOSTILE))
 

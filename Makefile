@@ -3,12 +3,14 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+BENCH_VENV := .venv-bench
+BENCH_STAMP := $(BENCH_VENV)/.installed
 AFTERHYPE_HOME ?= .afterhype
 export AFTERHYPE_HOME
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint format docs lock clean
+.PHONY: help install demo test bench lint format docs lock clean
 
 help:  ## Show this help.
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -31,6 +33,15 @@ demo: install  ## Generate three simulated apps, run the pipeline on them, show 
 test: install  ## Run every test.
 	@$(BIN)/python -m pytest
 
+bench: install $(BENCH_STAMP)  ## Measure, hours long, and write docs/benchmarks.md (BENCH_SCALE=0.01: a trial).
+	@BENCH_PYTHON=$(BENCH_VENV)/bin/python $(BIN)/python -m bench
+
+# the tools that afterhype is compared with, apart from it: neither gets the other's versions
+$(BENCH_STAMP): bench/requirements.txt
+	@$(PYTHON) -m venv $(BENCH_VENV)
+	@$(BENCH_VENV)/bin/pip install -qq --no-deps -r bench/requirements.txt
+	@touch $@
+
 lint: install  ## Check style, types and SQL.
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
@@ -50,6 +61,6 @@ lock: install  ## Resolve requirements.lock anew from pyproject.toml (needs uv).
 	  --no-emit-index-url --no-emit-find-links --no-annotate --no-header --upgrade -o requirements.lock
 
 clean:  ## Remove what the targets made: .venv, the demo's home, caches.
-	@rm -rf $(VENV) $(AFTERHYPE_HOME) dbt_project/target dbt_project/logs \
+	@rm -rf $(VENV) $(BENCH_VENV) $(AFTERHYPE_HOME) dbt_project/target dbt_project/logs \
 	  .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -14,29 +14,27 @@
 {%- endmacro %}
 
 {#-
-    The select of a table of additive counts: the changes of this build, one row per key, added to
-    what stands. Counts of a full build are the changes from nothing. The model's unique_key must be
-    the keys: rows that changed are replaced, all others stay untouched.
+    Additive counts: the changes of this build, one row per key, are added to what stands. The counts
+    of a full build are the changes from nothing. The model's unique_key must be the keys: rows that
+    change are replaced, all others stay untouched.
 -#}
-{% macro standing_plus(changes, keys, counts) -%}
-    select
-        {% for key in keys %}
-        {{ changes }}.{{ key }},
-        {% endfor %}
-        {% for count in counts %}
-        cast(
-            {{ changes }}.{{ count }}
-            {%- if by_arrival() %} + coalesce(standing.{{ count }}, 0){% endif %} as {{ dbt.type_bigint() }}
-        ) as {{ count }}
-        {%- if not loop.last %},{% endif %}
-        {% endfor %}
-    from {{ changes }}
-    {%- if by_arrival() %}
+
+{#- A count of the changes, plus what stands of it. -#}
+{% macro plus_standing(changes, count) -%}
+    cast(
+        {{ changes }}.{{ count }}{% if by_arrival() %} + coalesce(standing.{{ count }}, 0){% endif %}
+        as {{ dbt.type_bigint() }}
+    )
+{%- endmacro %}
+
+{#- The join of the changes with what stands, which plus_standing() needs. -#}
+{% macro join_standing(changes, keys) -%}
+    {%- if by_arrival() -%}
     left join {{ this }} as standing
         on
             {% for key in keys %}
             {{ changes }}.{{ key }} = standing.{{ key }}
             {%- if not loop.last %} and{% endif %}
             {% endfor %}
-    {%- endif %}
+    {%- endif -%}
 {%- endmacro %}

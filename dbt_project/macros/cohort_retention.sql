@@ -28,14 +28,23 @@ period_numbers as (
     from ({{ dbt.generate_series(horizon(period) + 1) }}) as numbers
 ),
 
-cohorts as (
+sizes as (
     select
         app_id,
         {{ period_start_of('cohort_date', period) }} as cohort_date,
         segment_key,
-        cast(sum(users) as {{ dbt.type_bigint() }}) as cohort_users
+        users
     from cohort_sizes
-    group by app_id, 2, segment_key
+),
+
+cohorts as (
+    select
+        app_id,
+        cohort_date,
+        segment_key,
+        cast(sum(users) as {{ dbt.type_bigint() }}) as cohort_users
+    from sizes
+    group by app_id, cohort_date, segment_key
     having sum(users) > 0
 ),
 

@@ -29,10 +29,11 @@ def read_custom(con: duckdb.DuckDBPyConnection, path: Path, source: ChartFiles) 
     """
     assert source.reader is not None  # format: custom has one, sources.py sees to it
     mapping, needed = mapping_in_sql(source)
+    rows = ROWS
     if source.reader.type == "json":
         _open_document(con, path, source.reader.records or "$", needed)
     else:
-        open_extract(con, path, source.reader, needed)
+        rows = open_extract(con, path, source.reader, needed).rows
     mapped = ", ".join(
         f"{_TYPES.get(column, '{}').format(_tried(mapping, column))} as {column}"
         for column in CHART_COLUMNS
@@ -40,7 +41,7 @@ def read_custom(con: duckdb.DuckDBPyConnection, path: Path, source: ChartFiles) 
     con.execute(ENTRIES)
     try:
         con.execute(
-            f"insert into chart_entries by name select line_number, {mapped} from {ROWS} as records"
+            f"insert into chart_entries by name select line_number, {mapped} from {rows} as records"
         )
     except duckdb.Error as error:
         reason = str(error).strip().splitlines()[0]

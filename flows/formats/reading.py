@@ -50,16 +50,23 @@ _READ_ERRORS = {
 
 @dataclass(frozen=True, kw_only=True)
 class Opened:
-    """What an extract's file holds: its columns, and whether they have types of their own."""
+    """What an extract's file holds: its columns, and whether they have types of their own.
+
+    ``rows`` is the SQL relation of its rows: line_number, then the columns that are needed.
+    """
 
     columns: tuple[str, ...]
     is_typed: bool
+    rows: str = ROWS
 
 
 def open_extract(
     con: duckdb.DuckDBPyConnection, path: Path, reader: Reader, needed: set[str]
 ) -> Opened:
-    """Read ``path`` into the temporary tables ROWS and MALFORMED, keeping only ``needed`` columns.
+    """Open ``path`` as the relation ``rows`` and the temporary table MALFORMED.
+
+    Only the ``needed`` columns are kept. A Parquet file is read where it lies; of a text file the
+    rows are in the temporary table ROWS, since only the whole of it tells which lines are bad.
 
     Raises ExtractError naming the file when it is empty, cut off, of another format, or lacks a
     needed column.
@@ -299,14 +306,11 @@ def _open_parquet(con: duckdb.DuckDBPyConnection, path: Path, needed: set[str]) 
     described = con.execute("describe from read_parquet(?)", [str(path)]).fetchall()
     columns = tuple(row[0] for row in described)
     _require(path, columns, needed)
-    con.execute(
-        f"""
-        create or replace temp table {ROWS} as
-        select row_number() over () as line_number, {_keep(columns, needed)} from read_parquet(?)
-        """,
-        [str(path)],
+    rows = (
+        f"(select file_row_number + 1 as line_number, {_keep(columns, needed)} "
+        f"from read_parquet({text_in_sql(path)}, file_row_number = true))"
     )
-    return Opened(columns=columns, is_typed=True)
+    return Opened(columns=columns, is_typed=True, rows=rows)
 
 
 def _collect_rejects(con: duckdb.DuckDBPyConnection, rows: str) -> None:

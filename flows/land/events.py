@@ -10,7 +10,6 @@ import duckdb
 from flows.errors import ExtractError
 from flows.formats.reading import (
     MALFORMED,
-    ROWS,
     SAMPLE_ROWS,
     Opened,
     column_references,
@@ -70,7 +69,7 @@ def land_events(
         mapping, needed = mapping_in_sql(source)
         opened = open_extract(con, extract.path, _reader(source), needed)
         _judge_rows(con, opened, extract, source, mapping, settings, now)
-        rejected = _reject(con, extract, source, mapping, now)
+        rejected = _reject(con, opened, extract, source, mapping, now)
         _identify(con, source, key)
         outcome = _insert(con, extract, source, rejected, now)
         ledger.record(con, extract, outcome, now)
@@ -97,15 +96,15 @@ def _judge_rows(
     numbers. Inside an expression a column has the type that nearly all of its values have. Writes
     the temporary table judged: one row per row of the extract.
     """
-    columns = [row[0] for row in con.execute(f"describe {ROWS}").fetchall()][1:]
-    types = {} if opened.is_typed else _sampled_types(con, columns)
+    columns = [row[0] for row in con.execute(f"describe from {opened.rows}").fetchall()][1:]
+    types = {} if opened.is_typed else _sampled_types(con, opened.rows, columns)
     readable = ", ".join(
         f"{_typed(column, types)} as {name_in_sql(column)}, "
         f"{name_in_sql(column)} as {name_in_sql(_RAW + column)}"
         for column in columns
     )
     con.execute(
-        f"create or replace temp view readable as select line_number, {readable} from {ROWS}"
+        f"create or replace temp view readable as select line_number, {readable} from {opened.rows}"
     )
     mapped = {column: _mapped(mapping.get(column, "null"), opened) for column in EVENT_COLUMNS}
     kinds = _kinds(con, mapped, source.name)
@@ -114,43 +113,52 @@ def _judge_rows(
         for column in _TEXT_COLUMNS
     )
     told = sorted(column_references(mapping["event_time"]))
+    told_columns = "".join(f", {name_in_sql(_RAW + name)}" for name in told)
     told_in_sql = ", ".join(name_in_sql(_RAW + name) for name in told) or "null"
-    con.execute(
-        f"""
-        create or replace temp table judged as
-        with
+    time_told = f"nullif(trim(concat_ws(' ', {told_in_sql})), '')"
+    properties = _json(mapped["properties"]) if "properties" in mapping else "null::json"
+    try:
+        con.execute(
+            f"""
+            create or replace temp table judged as
+            with
 
-        canonical as (
+            canonical as (
+                select
+                    line_number,
+                    {texts},
+                    {_utc(kinds["event_time"], mapped["event_time"], source.name)} as event_time,
+                    {properties} as properties
+                    {told_columns},
+                from readable
+            )
+
             select
-                line_number,
-                {texts},
-                {_utc(kinds["event_time"], mapped["event_time"], source.name)} as event_time,
-                nullif(trim(concat_ws(' ', {told_in_sql})), '') as event_time_told,
-                {_json(mapped["properties"]) if "properties" in mapping else "null::json"}
-                    as properties,
-            from readable
+                line_number, user_id, event_time, event_name, platform, country, app_version,
+                channel, properties,
+                cast(md5(event_id) as uuid) as event_id,
+                case when event_id is null then {_CONTENT} end as content,
+                case
+                    when user_id is null then 'no user id'
+                    -- within a case, so that the text is made of the few times that need it
+                    when event_time is null then coalesce(
+                        'event time not understood: ' || {time_told}, 'no event time'
+                    )
+                    when event_time > $latest then 'event time in the future: ' || event_time
+                    when event_time < timestamp '1990-01-01'
+                        then 'event time before 1990: ' || event_time
+                    when event_name is null then 'no event name'
+                end as reason,
+            from canonical
+            """,
+            {
+                "latest": now + timedelta(hours=settings.future_tolerance_hours),
+                "scope": None if source.extracts_overlap else extract.extract_id,
+            },
         )
-
-        select
-            * exclude (event_time_told, event_id),
-            cast(md5(event_id) as uuid) as event_id,
-            case when event_id is null then {_CONTENT} end as content,
-            case
-                when user_id is null then 'no user id'
-                when event_time_told is null and event_time is null then 'no event time'
-                when event_time is null then 'event time not understood: ' || event_time_told
-                when event_time > $latest then 'event time in the future: ' || event_time
-                when event_time < timestamp '1990-01-01'
-                    then 'event time before 1990: ' || event_time
-                when event_name is null then 'no event name'
-            end as reason,
-        from canonical
-        """,
-        {
-            "latest": now + timedelta(hours=settings.future_tolerance_hours),
-            "scope": None if source.extracts_overlap else extract.extract_id,
-        },
-    )
+    except duckdb.Error as error:
+        reason = str(error).strip().splitlines()[0]
+        raise ExtractError(f"{extract.path}: cannot be read: {reason}") from error
 
 
 def _kinds(con: duckdb.DuckDBPyConnection, mapped: dict[str, str], source: str) -> dict[str, str]:
@@ -179,7 +187,7 @@ def _typed(column: str, types: dict[str, str]) -> str:
     return f"try_cast({name} as {types[column]})" if column in types else name
 
 
-def _sampled_types(con: duckdb.DuckDBPyConnection, columns: list[str]) -> dict[str, str]:
+def _sampled_types(con: duckdb.DuckDBPyConnection, rows: str, columns: list[str]) -> dict[str, str]:
     """The columns of which nearly all values survive a round trip through a number type."""
     counts = ", ".join(
         f"count({name_in_sql(c)})"
@@ -192,7 +200,7 @@ def _sampled_types(con: duckdb.DuckDBPyConnection, columns: list[str]) -> dict[s
     )
     if not counts:
         return {}
-    row = con.execute(f"select {counts} from (from {ROWS} limit {SAMPLE_ROWS})").fetchone()
+    row = con.execute(f"select {counts} from (from {rows} limit {SAMPLE_ROWS})").fetchone()
     assert row is not None  # an aggregate has one row
     types: dict[str, str] = {}
     step = 1 + len(_NUMBER_TYPES)
@@ -251,13 +259,14 @@ def _blanked(column: str, mapping: dict[str, str]) -> str:
 
 def _reject(
     con: duckdb.DuckDBPyConnection,
+    opened: Opened,
     extract: Extract,
     source: EventSource,
     mapping: dict[str, str],
     now: datetime,
 ) -> int:
     """Keep the rows that cannot be landed, and say how many they are."""
-    columns = [row[0] for row in con.execute(f"describe {ROWS}").fetchall()][1:]
+    columns = [row[0] for row in con.execute(f"describe from {opened.rows}").fetchall()][1:]
     row_as_json = ", ".join(
         f"{text_in_sql(column)}, {_blanked(column, mapping)}" for column in columns
     )

@@ -1,1 +1,2 @@
+-- noqa: disable=PRS
 {{ cohort_retention('month', 'month_n') }}

@@ -15,7 +15,11 @@ changes as (
 ),
 
 final as (
-    {{ standing_plus('changes', ['app_id'], ['users', 'users_without_cohort_start']) }}
+    select
+        changes.app_id,
+        {{ plus_standing('changes', 'users') }} as users,
+        {{ plus_standing('changes', 'users_without_cohort_start') }} as users_without_cohort_start
+    from changes {{ join_standing('changes', ['app_id']) }}
 )
 
 select * from final

@@ -75,7 +75,14 @@ changes as (
 ),
 
 final as (
-    {{ standing_plus('changes', ['app_id', 'period', 'cohort_date', 'first_n', 'last_n'], ['users']) }}
+    select
+        changes.app_id,
+        changes.period,
+        changes.cohort_date,
+        changes.first_n,
+        changes.last_n,
+        {{ plus_standing('changes', 'users') }} as users
+    from changes {{ join_standing('changes', ['app_id', 'period', 'cohort_date', 'first_n', 'last_n']) }}
 )
 
 select * from final

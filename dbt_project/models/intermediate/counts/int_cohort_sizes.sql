@@ -17,7 +17,12 @@ changes as (
 ),
 
 final as (
-    {{ standing_plus('changes', ['app_id', 'cohort_date', 'segment_key'], ['users']) }}
+    select
+        changes.app_id,
+        changes.cohort_date,
+        changes.segment_key,
+        {{ plus_standing('changes', 'users') }} as users
+    from changes {{ join_standing('changes', ['app_id', 'cohort_date', 'segment_key']) }}
 )
 
 select * from final

@@ -1,4 +1,3 @@
-{%- set rolling_days = {'wau': 7, 'mau': var('mau_days')} -%}
 {{ config(unique_key=['app_id', 'activity_date']) }}
 with
 
@@ -19,20 +18,21 @@ active as (
 
 -- A user enters a rolling window on each active day and leaves it when the window has passed that
 -- day, or when the next active day takes over: entries and exits, summed up, are the distinct users.
-{% for name, days in rolling_days.items() %}
-{{ name }}_exits as (
+visit_ends as (
     select
+        version,
         app_id,
         least(
-            coalesce(next_date, {{ add_days('activity_date', days) }}),
-            {{ add_days('activity_date', days) }}
-        ) as activity_date,
-        sum(version) as exits
+            coalesce(next_date, {{ add_days('activity_date', 7) }}),
+            {{ add_days('activity_date', 7) }}
+        ) as leaves_week_on,
+        least(
+            coalesce(next_date, {{ add_days('activity_date', var('mau_days')) }}),
+            {{ add_days('activity_date', var('mau_days')) }}
+        ) as leaves_month_on
     from visits
-    group by app_id, 2
 ),
 
-{% endfor %}
 movements as (
     select
         app_id,
@@ -40,23 +40,31 @@ movements as (
         active_users,
         new_users,
         events,
-        {% for name in rolling_days %}
-        active_users as {{ name }}_change{{ ',' if not loop.last }}
-        {% endfor %}
+        active_users as wau_change,
+        active_users as mau_change
     from active
-    {% for name in rolling_days %}
     union all
     select
         app_id,
-        activity_date,
+        leaves_week_on as activity_date,
         0 as active_users,
         0 as new_users,
         0 as events,
-        {% for other in rolling_days %}
-        {{ '-exits' if other == name else '0' }} as {{ other }}_change{{ ',' if not loop.last }}
-        {% endfor %}
-    from {{ name }}_exits
-    {% endfor %}
+        -sum(version) as wau_change,
+        0 as mau_change
+    from visit_ends
+    group by app_id, leaves_week_on
+    union all
+    select
+        app_id,
+        leaves_month_on as activity_date,
+        0 as active_users,
+        0 as new_users,
+        0 as events,
+        0 as wau_change,
+        -sum(version) as mau_change
+    from visit_ends
+    group by app_id, leaves_month_on
 ),
 
 changes as (
@@ -66,19 +74,22 @@ changes as (
         sum(active_users) as active_users,
         sum(new_users) as new_users,
         sum(events) as events,
-        {% for name in rolling_days %}
-        sum({{ name }}_change) as {{ name }}_change{{ ',' if not loop.last }}
-        {% endfor %}
+        sum(wau_change) as wau_change,
+        sum(mau_change) as mau_change
     from movements
     group by app_id, activity_date
 ),
 
 final as (
-    {{ standing_plus(
-        'changes',
-        ['app_id', 'activity_date'],
-        ['active_users', 'new_users', 'events', 'wau_change', 'mau_change']
-    ) }}
+    select
+        changes.app_id,
+        changes.activity_date,
+        {{ plus_standing('changes', 'active_users') }} as active_users,
+        {{ plus_standing('changes', 'new_users') }} as new_users,
+        {{ plus_standing('changes', 'events') }} as events,
+        {{ plus_standing('changes', 'wau_change') }} as wau_change,
+        {{ plus_standing('changes', 'mau_change') }} as mau_change
+    from changes {{ join_standing('changes', ['app_id', 'activity_date']) }}
 )
 
 select * from final

@@ -23,6 +23,7 @@ visits as (
         app_id,
         period_start,
         {{ periods_between('previous_start', 'period_start', period) }} as periods_since_previous,
+        {{ add_periods('period_start', period, 1) }} as following_start,
         {{ periods_between('period_start', 'next_start', period) }} as periods_until_next
     from {{ period }}_visits
 ),
@@ -53,7 +54,7 @@ departures as (
     select
         app_id,
         '{{ period }}' as period,
-        {{ add_periods('period_start', period, 1) }} as period_start,
+        following_start as period_start,
         0 as active,
         0 as new,
         0 as retained,
@@ -61,7 +62,7 @@ departures as (
         sum(version) as churned
     from {{ period }}_spaced
     where periods_until_next is null or periods_until_next > 1
-    group by app_id, 3
+    group by app_id, following_start
     {% if not loop.last %}union all{% endif %}
     {% endfor %}
 ),
@@ -87,11 +88,16 @@ changes as (
 ),
 
 final as (
-    {{ standing_plus(
-        'changes',
-        ['app_id', 'period', 'period_start'],
-        ['active', 'new', 'retained', 'resurrected', 'churned']
-    ) }}
+    select
+        changes.app_id,
+        changes.period,
+        changes.period_start,
+        {{ plus_standing('changes', 'active') }} as active,
+        {{ plus_standing('changes', 'new') }} as new,
+        {{ plus_standing('changes', 'retained') }} as retained,
+        {{ plus_standing('changes', 'resurrected') }} as resurrected,
+        {{ plus_standing('changes', 'churned') }} as churned
+    from changes {{ join_standing('changes', ['app_id', 'period', 'period_start']) }}
 )
 
 select * from final

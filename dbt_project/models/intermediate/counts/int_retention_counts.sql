@@ -79,7 +79,7 @@ windows as (
         version,
         app_id,
         segment_key,
-        cohort_date,
+        {{ period_start_of('cohort_date', period) }} as cohort_date,
         cast(floor(window_n / {{ days }}) as {{ dbt.type_bigint() }}) as window_n,
         cast(floor(previous_window_n / {{ days }}) as {{ dbt.type_bigint() }}) as previous_window_n
     from windows
@@ -89,7 +89,7 @@ windows as (
     select
         app_id,
         '{{ period }}' as period,
-        {{ period_start_of('cohort_date', period) }} as cohort_date,
+        cohort_date,
         segment_key,
         window_n as period_n,
         0 as active_users,
@@ -100,7 +100,7 @@ windows as (
     where
         window_n <= {{ horizon(period) }}
         and (previous_window_n is null or previous_window_n < window_n)
-    group by app_id, 3, segment_key, window_n
+    group by app_id, cohort_date, segment_key, window_n
 ),
 
 {% endfor %}
@@ -129,11 +129,17 @@ changes as (
 ),
 
 final as (
-    {{ standing_plus(
-        'changes',
-        ['app_id', 'period', 'cohort_date', 'segment_key', 'period_n'],
-        ['active_users', 'last_active_users', 'last_active_users_to_horizon', 'window_users']
-    ) }}
+    select
+        changes.app_id,
+        changes.period,
+        changes.cohort_date,
+        changes.segment_key,
+        changes.period_n,
+        {{ plus_standing('changes', 'active_users') }} as active_users,
+        {{ plus_standing('changes', 'last_active_users') }} as last_active_users,
+        {{ plus_standing('changes', 'last_active_users_to_horizon') }} as last_active_users_to_horizon,
+        {{ plus_standing('changes', 'window_users') }} as window_users
+    from changes {{ join_standing('changes', ['app_id', 'period', 'cohort_date', 'segment_key', 'period_n']) }}
 )
 
 select * from final

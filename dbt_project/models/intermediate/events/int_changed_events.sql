@@ -4,6 +4,7 @@ events as (
     select * from {{ ref('stg_events') }}
 ),
 
+{% if by_arrival() %}
 arrivals as (
     select * from {{ ref('stg_arrivals') }}
 ),
@@ -16,7 +17,6 @@ disturbed_user_days as (
     from {{ ref('stg_disturbed_user_days') }}
 ),
 
-{% if by_arrival() %}
 -- The landing time adds nothing to the extract's id but lets the engine skip all older blocks.
 arrived as (
     select events.*

@@ -17,6 +17,7 @@ events as (
     select * from {{ ref('stg_events') }}
 ),
 
+{% if by_arrival() %}
 arrivals as (
     select * from {{ ref('stg_arrivals') }}
 ),
@@ -28,11 +29,6 @@ disturbed_days as (
     from {{ ref('stg_disturbed_user_days') }}
 ),
 
-pruned_extract_days as (
-    select * from {{ source('raw', 'pruned_extract_days') }}
-),
-
-{% if by_arrival() %}
 arrived as (
     select events.*
     from events
@@ -52,8 +48,13 @@ recounted as (
     left join arrivals on events.extract_id = arrivals.extract_id
     where arrivals.extract_id is null
 ),
-{% endif %}
 
+{% else %}
+pruned_extract_days as (
+    select * from {{ source('raw', 'pruned_extract_days') }}
+),
+
+{% endif %}
 counted as (
     {% if by_arrival() %}
     select

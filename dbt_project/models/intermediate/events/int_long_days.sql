@@ -13,7 +13,9 @@ calendar as (
 spans as (
     select
         activity_date,
-        {{ dbt.datediff(day_begins_at('activity_date'), day_begins_at(add_days('activity_date', 1)), 'minute') }} as minutes
+        {{ dbt.datediff(
+            day_begins_at('activity_date'), day_begins_at(add_days('activity_date', 1)), 'minute'
+        ) }} as minutes
     from calendar
 ),
 

@@ -1,0 +1,82 @@
+"""One more day on top of ever longer histories of the same daily volume."""
+
+from __future__ import annotations
+
+import os
+from itertools import pairwise
+from pathlib import Path
+
+from bench.home import afterhype_run, base_home, facts, generate, months, write_sources
+from bench.place import Place
+from bench.population import Population
+from bench.process import BenchError, Finished
+from bench.results import Measurement, measurement
+
+HISTORIES = (30, 180, 365, 720)
+"""Days of history before the new day."""
+
+EVENTS_PER_DAY = 100_000
+
+REPEATS = 3
+
+
+def measure(place: Place, scratch: Path) -> list[Measurement]:
+    """Make the histories, then add day after day to each of them in turn."""
+    population = Population.of_volume(place.scaled(EVENTS_PER_DAY))
+    stretches = _stretches()
+    blocks = {
+        stretch: scratch / "history" / "days-{:04}-{:04}.parquet".format(*stretch)
+        for stretch in stretches
+    }
+    generate(scratch, population, [(*days, "parquet", path) for days, path in blocks.items()])
+    bases = {}
+    for days in HISTORIES:
+        folder = _folder(scratch, days)
+        write_sources(folder)
+        for stretch, block in blocks.items():
+            if stretch[1] <= days:
+                _link(block, folder / "data" / block.name)
+        bases[days] = base_home(scratch, folder)
+    runs: dict[int, list[Finished]] = {days: [] for days in HISTORIES}
+    for _ in range(REPEATS):
+        for days in HISTORIES:
+            runs[days].append(_add_a_day(scratch, population, days))
+    found = []
+    for days in HISTORIES:
+        held = facts(scratch, _folder(scratch, days) / "home")
+        details = held | {"history_days": days, "history_run_seconds": bases[days]}
+        rows = population.active * population.events
+        found.append(
+            measurement("one more day", f"{days} days", runs[days], rows=rows, details=details)
+        )
+    return found
+
+
+def _stretches() -> list[tuple[int, int]]:
+    """About one a month, and none across the end of a history."""
+    ends = (0, *HISTORIES)
+    return [stretch for start, end in pairwise(ends) for stretch in months(start, end)]
+
+
+def _folder(scratch: Path, days: int) -> Path:
+    return scratch / f"{days}-days"
+
+
+def _link(file: Path, name: Path) -> None:
+    name.parent.mkdir(parents=True, exist_ok=True)
+    if not name.exists():
+        os.link(file, name)
+
+
+def _add_a_day(scratch: Path, population: Population, days: int) -> Finished:
+    """Deliver the day after the last one and run. Raises BenchError unless it came by arrival."""
+    folder = _folder(scratch, days)
+    day = days + len(list((folder / "data").glob("day-*.parquet")))
+    delivered = folder / "data" / f"day-{day:04}.parquet"
+    generate(scratch, population, [(day, day + 1, "parquet", delivered)])
+    before = len(list((folder / "data").iterdir()))
+    finished = afterhype_run(scratch, folder, f"day-{days}")
+    held = facts(scratch, folder / "home")
+    if held["extracts"] != before or not held["by_arrival"]:
+        raise BenchError(f"{delivered.name} on {days} days: not added by arrival: {held}")
+    return finished

@@ -1,0 +1,1 @@
+"""What the measurements look like on paper: docs/benchmarks.md and docs/benchmarks.svg."""

@@ -1,0 +1,225 @@
+"""Write docs/benchmarks.md from the measurements, section by section."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from statistics import median
+
+from bench.page.plot import draw
+from bench.page.words import millions, seconds, size, table, times
+from bench.place import Place
+from bench.results import Group
+
+_FORMATS = {"ndjson": "NDJSON.gz", "csv": "CSV.gz", "parquet": "Parquet"}
+
+Groups = dict[str, Group]
+
+
+def write_page(place: Place, groups: Groups) -> Path:
+    """Write the page and its plot; groups that were not measured are left out."""
+    path = place.page
+    path.parent.mkdir(parents=True, exist_ok=True)
+    plot = path.with_suffix(".svg")
+    drawn = draw(groups, plot)
+    parts = [_opening(place, groups), f"![The same in pictures]({plot.name})" if drawn else ""]
+    parts += [section(groups) for section in _SECTIONS]
+    path.write_text("\n\n".join(part for part in parts if part) + "\n", encoding="utf-8")
+    return path
+
+
+def _opening(place: Place, groups: Groups) -> str:
+    machines = list({str(g.machine): g.machine for g in groups.values()}.values())
+    told = "\n".join(
+        "- " + ", ".join(f"{name} {value}" for name, value in machine.items())
+        for machine in machines
+    )
+    days = sorted({f"{group.measured_at:%Y-%m-%d}" for group in groups.values()})
+    loads = [group.load for group in groups.values()]
+    scale = "" if place.scale == 1 else f"\n\n**A trial at scale {place.scale:g}: no result.**"
+    return f"""\
+# Benchmarks
+
+Written by `make bench`; do not edit.{scale}
+
+{told}
+- measured {", ".join(days)}; load average at the start {min(loads):.1f} to {max(loads):.1f}
+
+Seconds are wall times of whole processes, start-up included; *net* leaves out the start of the
+interpreter and its imports. Several runs: the median. What is compared in a table ran in turns, in
+one go, on the same files, which the page cache holds. The data are generated without chance: the
+same on every machine with this DuckDB."""
+
+
+def _landing(groups: Groups) -> str:
+    found = [(kind, groups[name]) for kind in _FORMATS if (name := f"landing-{kind}") in groups]
+    rows = []
+    for kind, group in found:
+        for case in group.cases:
+            bare = next(one for one in group.of(case) if one.subject == "DuckDB, bare")
+            for one in group.of(case):
+                rows.append(
+                    [
+                        f"{_FORMATS[kind]}, {case}",
+                        one.subject,
+                        seconds(one.median_seconds),
+                        seconds(one.median_net_seconds),
+                        f"{(one.rows or 0) / one.median_net_seconds:,.0f}",
+                        times(one.median_seconds / bare.median_seconds),
+                        times(one.median_net_seconds / bare.median_net_seconds),
+                    ]
+                )
+    if not rows:
+        return ""
+    header = ["file", "by", "seconds", "net", "rows/s, net", "of bare", "of bare, net"]
+    return f"""\
+## Landing one file
+
+Into a database that is not there yet. *Bare* is `create table as select * from read_json(…)` and
+its like: no checks, no duplicates, no keyed users, no ledger. dlt's filesystem source
+(`read_jsonl`, `read_csv_duckdb` and `read_parquet` by way of PyArrow) appends what it reads without
+telling duplicates apart; it lands the smaller file only.
+
+{table(header, rows)}"""
+
+
+def _full_builds(groups: Groups) -> str:
+    rows = []
+    for name in ("full-build-10m", "full-build-100m"):
+        if name not in groups:
+            continue
+        landing, build = groups[name].measurements
+        total = landing.median_seconds + build.median_seconds
+        rows.append(
+            [
+                landing.case,
+                f"{landing.details['users']:,}",
+                seconds(landing.median_seconds),
+                seconds(build.median_seconds),
+                seconds(total),
+                f"{(landing.rows or 0) / total:,.0f}",
+                size(landing.peak_rss_bytes or 0),
+                size(build.peak_rss_bytes or 0),
+                size(landing.details["parquet_bytes"]),
+                size(landing.details["warehouse_bytes"]),
+            ]
+        )
+    if not rows:
+        return ""
+    header = ["events", "users", "landing s", "build s", "total s", "events/s"]
+    header += ["peak RSS landing", "peak RSS build", "Parquet", "warehouse"]
+    return f"""\
+## A full build
+
+400 days, one Parquet file for every 30 of them; DuckDB may use 4 GB (`AFTERHYPE_MEMORY_LIMIT`) and
+spills what does not fit. One run; all marts, with their data tests, without gates and publication.
+
+{table(header, rows)}"""
+
+
+def _one_more_day(groups: Groups) -> str:
+    if "one-more-day" not in groups:
+        return ""
+    found = groups["one-more-day"].measurements
+    first = found[0].median_seconds
+    rows = [
+        [
+            one.subject,
+            f"{one.details['events']:,}",
+            f"{one.details['users']:,}",
+            seconds(one.median_seconds),
+            f"{seconds(min(one.seconds))} to {seconds(max(one.seconds))}",
+            times(one.median_seconds / first),
+            seconds(one.details["history_run_seconds"]),
+        ]
+        for one in found
+    ]
+    header = ["history", "events then", "users then", "seconds", "least to most"]
+    header += [f"of {found[0].subject}", "the first run, s"]
+    return f"""\
+## One more day
+
+A whole `afterhype run` with one new file of {found[0].rows:,} events: land, judge, build by
+arrival, judge, publish. Every day has the same number of events and active users, however long the
+history. The first run is the one that landed, built and published the history.
+
+{table(header, rows)}"""
+
+
+def _nothing_new(groups: Groups) -> str:
+    if "nothing-new" not in groups:
+        return ""
+    found = groups["nothing-new"].measurements
+    whole = found[-1].median_seconds
+    rows = [
+        [one.subject, seconds(one.median_seconds), f"{100 * one.median_seconds / whole:.0f} %"]
+        for one in found
+    ]
+    return f"""\
+## Nothing new
+
+`afterhype run` once more, and how much of it is spent on starting up: each line is a process of its
+own that does no more than it says.
+
+{table(["process", "seconds", "share"], rows)}"""
+
+
+def _cube(groups: Groups) -> str:
+    if "cube" not in groups:
+        return ""
+    found = groups["cube"].measurements
+    ours = found[0]
+    rows = [
+        [
+            one.subject,
+            seconds(one.median_seconds),
+            seconds(one.median_net_seconds),
+            times(one.median_seconds / ours.median_seconds),
+            size(one.peak_rss_bytes or 0),
+        ]
+        for one in sorted(found, key=lambda one: one.median_seconds)
+    ]
+    details = ours.details
+    return f"""\
+## The retention cube
+
+Classic retention by cohort date, days 0 to 90, from {ours.case} in Parquet: {details["cells"]:,}
+cells, which were compared and are the same for all.
+
+{table(["by", "seconds", "net", "of afterhype's way", "peak RSS"], rows)}"""
+
+
+def _dashboard(groups: Groups) -> str:
+    if "dashboard" not in groups:
+        return ""
+    found = groups["dashboard"].measurements
+    rows = [
+        [
+            one.subject,
+            f"{one.details['rows']:,}",
+            f"{one.details['warm_milliseconds']:.1f}",
+            f"{median(one.details['cold_milliseconds']):.1f}",
+        ]
+        for one in found
+    ]
+    details = found[0].details
+    header = ["query", "rows", "ms, one connection", "ms, new process and connection"]
+    return f"""\
+## Asking the published file
+
+An app with {details["users"]:,} users and {millions(details["events"])} events, 400 cohort dates
+and 12 segments; `marts.duckdb` has {size(details["marts_bytes"])}. All rows fetched into Python.
+Warm: the median of 10 in one read-only connection. Cold: open the file and ask once, without the
+start of the interpreter, the median of 5.
+
+{table(header, rows)}"""
+
+
+_SECTIONS: tuple[Callable[[Groups], str], ...] = (
+    _landing,
+    _full_builds,
+    _one_more_day,
+    _nothing_new,
+    _cube,
+    _dashboard,
+)

@@ -15,9 +15,9 @@ from bench.results import Measurement, measurement
 HISTORIES = (30, 180, 365, 720)
 """Days of history before the new day."""
 
-EVENTS_PER_DAY = 100_000
+EVENTS_PER_DAY = 50_000
 
-REPEATS = 3
+REPEATS = 2
 
 
 def measure(place: Place, scratch: Path) -> list[Measurement]:

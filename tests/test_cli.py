@@ -106,3 +106,23 @@ def test_status_shows_freshness_and_scorecard(first_run):
     assert "Publication" in done.stdout
     assert "chat_events" in done.stdout
     assert "50.0 %" in done.stdout
+
+
+def test_verify_exits_0_or_names_the_cell_and_exits_1(after_a_day):
+    common = ("--home", after_a_day.home, "--sources", after_a_day.sources)
+    agreed = afterhype("verify", *common)
+    assert agreed.returncode == 0
+    assert "every one is what a rebuild gives" in agreed.stdout
+    with connect(Settings(home=after_a_day.home)) as con:
+        con.execute("update marts.app_scorecard set d7_rate = 0.5")
+    differing = afterhype("verify", *common)
+    assert differing.returncode == 1
+    assert "app_scorecard [app_id=chat]: d7_rate is 0.5, a rebuild gives 0.25" in differing.stderr
+    assert "afterhype build --full" in differing.stdout
+
+
+def test_compact_says_what_it_gave_back(after_a_day):
+    done = afterhype("compact", "--home", after_a_day.home, "--sources", after_a_day.sources)
+    assert done.returncode == 0
+    assert "Pruned 0 raw events." in done.stdout
+    assert "MB now" in done.stdout

@@ -95,7 +95,7 @@ def test_deploys_and_a_worker_runs_a_triggered_run_to_its_end(server, place, tmp
     )
     assert deployed.returncode == 0, deployed.stdout + deployed.stderr
     deployments = {d["name"]: d for d in call(api, "/deployments/filter", {})}
-    assert set(deployments) == {"daily", "hourly-ranks", "backfill"}
+    assert set(deployments) == {"daily", "hourly-ranks", "compact", "backfill"}
     assert [s["slug"] for s in deployments["daily"]["schedules"]] == ["after-the-exports"]
     assert deployments["daily"]["schedules"][0]["schedule"]["timezone"] == "UTC"
 

@@ -55,6 +55,21 @@ def test_a_complete_file_becomes_typed(tmp_path):
         (("uri: charts/*.json", "url: x"), "ranks[1].uri: missing"),
         (("name: archive", "name: live"), "source name 'live' is given twice"),
         (("complete_through: 2026-01-31", "complete_through: soon"), "events[0].complete_through:"),
+        (
+            ("timezone: Europe/Berlin", "brackets: {day: [[3, 1]]}"),
+            "brackets.day[0]: [3, 1] is no bracket: give [first, last]",
+        ),
+        (
+            ("timezone: Europe/Berlin", "brackets: {days: [[1, 3]]}"),
+            "brackets.days: unknown key (did you mean day?)",
+        ),
+        (
+            ("timezone: Europe/Berlin", "brackets: {day: [[1, 3], [1, 7]]}"),
+            "brackets.day: two brackets begin at 1",
+        ),
+        (("timezone: Europe/Berlin", "week_start: Funday"), "week_start: Input should be 'monday'"),
+        (("timezone: Europe/Berlin", "segments: [os]"), "segments[0]: Input should be 'platform'"),
+        (("timezone: Europe/Berlin", "horizon_days: 731"), "horizon_days: Input should be less"),
     ],
 )
 def test_an_error_names_file_key_and_reason(tmp_path, change, message):

@@ -38,7 +38,9 @@ def con(settings):
 def land(con, settings, tmp_path):
     """``land(name, text)``: write a file, land it, give back (extract id, what it came to)."""
 
-    def land_file(name, content, *, now=NOW, columns=BY_NAME, source="chat", **reader):
+    def land_file(
+        name, content, *, now=NOW, columns=BY_NAME, source="chat", overlap=True, **reader
+    ):
         path = tmp_path / name
         path.write_bytes(content if isinstance(content, bytes) else content.encode())
         event_source = EventSource(
@@ -47,6 +49,7 @@ def land(con, settings, tmp_path):
             uri=str(path),
             reader={"type": "csv"} | reader,
             columns=columns,
+            extracts_overlap=overlap,
         )
         extract = ledger.identify(path, source=source, kind="events", format="custom")
         return extract.extract_id, land_events(con, extract, event_source, settings, now)

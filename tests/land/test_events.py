@@ -278,3 +278,45 @@ def test_an_interrupted_landing_leaves_nothing(con, land, monkeypatch):
 def test_a_header_alone_lands_as_nothing(land):
     _, landed = land("a.csv", HEADER)
     assert (landed.rows_seen, landed.min_event_time) == (0, None)
+
+
+@pytest.mark.parametrize(("overlap", "landed"), [(True, [2, 0]), (False, [2, 1])])
+def test_rows_without_an_id_are_told_apart_across_extracts_where_these_never_overlap(
+    con, land, overlap, landed
+):
+    """Twice in one file are two events; once more in another one is a repetition, or a third."""
+    columns = {"user_id": "who", "event_time": "at", "event_name": "what"}
+    row = "a,2026-01-01T10:00:00Z,open\n"
+    outcomes = [
+        land(name, "who,at,what\n" + content, columns=columns, overlap=overlap)[1].rows_landed
+        for name, content in (("one.csv", row * 2), ("two.csv", row))
+    ]
+    assert outcomes == landed
+
+
+def test_an_extract_of_duplicates_tells_how_far_it_reaches(con, land):
+    """The watermark must not depend on which of two overlapping extracts landed first."""
+    land("one.csv", HEADER + "a,2026-01-05T10:00:00Z,open,1\n")
+    _, again = land("two.csv", HEADER + "a,2026-01-05T10:00:00Z,open,1\n\n")
+    assert (again.rows_landed, again.max_event_time) == (0, datetime(2026, 1, 5, 10))
+
+
+def test_a_zone_by_name_is_not_understood_and_leaks_into_no_other_row(con, land):
+    land(
+        "a.csv",
+        HEADER
+        + "a,2026-01-01 10:00:00,open,1\n"
+        + "b,2026-01-01 10:00:00 Europe/Berlin,open,2\n"
+        + "c,2026-01-01 10:00:00,open,3\n"
+        + "d,2026-01-01T10:00:00+02:00,open,4\n"
+        + "e,2026-01-01 10:00:00-0130,open,5\n",
+    )
+    assert rows(con, "select event_time from raw.app_events order by all") == [
+        (datetime(2026, 1, 1, 8),),
+        (datetime(2026, 1, 1, 10),),
+        (datetime(2026, 1, 1, 10),),
+        (datetime(2026, 1, 1, 11, 30),),
+    ]
+    assert rejects(con) == [
+        (3, "event time not understood: 2026-01-01 10:00:00 Europe/Berlin"),
+    ]

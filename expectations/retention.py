@@ -38,7 +38,7 @@ def cohort_triangle(period: str) -> Suite:
             *_presence(n),
             *_counts(cell, n),
             *_right_censoring(cell, n, period),
-            *(_day_totals() if period == "day" else ()),
+            *(_day_totals() if period == "day" else _sum_of_days(n)),
         ),
     )
 
@@ -69,7 +69,7 @@ def retention_curves() -> Suite:
                 "The rate must be the one that the counts beside it give.",
                 """
                 select * from {batch}
-                where retained_users > eligible_users
+                where retained_users not between 0 and eligible_users
                     or abs(retention_rate - retained_users / nullif(eligible_users, 0)) > 1e-9
                 """,
             ),
@@ -180,11 +180,12 @@ def _presence(n: str) -> tuple[Check, ...]:
         critical(
             "every app with users by its watermark has cohorts",
             "Events landed but no cohort came of them: the build lost an app.",
-            f"""
-            with cells as (select distinct app_id from {{batch}})
+            """
+            with cells as (select distinct app_id from {batch})
             select app_id, users, first_event_date, watermark
             from marts.dim_apps anti join cells using (app_id)
-            where {_STARTS_WITH_ACTIVITY} and (first_event_date <= watermark or users > 0)
+            where users > users_without_cohort_start
+                or (cohort_events is null and first_event_date <= watermark)
             """,
         ),
         critical(
@@ -294,6 +295,29 @@ def _right_censoring(cell: str, n: str, period: str) -> tuple[Check, ...]:
             )
             select {cell}, watermark from cells
             where watermark is null or cohort_date > watermark
+            """,
+        ),
+    )
+
+
+def _sum_of_days(n: str) -> tuple[Check, ...]:
+    """The cohorts of a longer period against those of its days, for every app."""
+    return (
+        critical(
+            "the cohorts have as many users as the daily cohorts",
+            "A week or month holds exactly the users who started on one of its days.",
+            f"""
+            with periods as (
+                select app_id, sum(cohort_users) as cohort_users
+                from {{batch}} where {n} = 0 group by all
+            ),
+            days as (
+                select app_id, sum(cohort_users) as users_of_days
+                from marts.fct_cohort_retention_daily where day_n = 0 group by all
+            )
+            select app_id, cohort_users, users_of_days
+            from periods full join days using (app_id)
+            where cohort_users is distinct from users_of_days
             """,
         ),
     )

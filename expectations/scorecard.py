@@ -57,7 +57,16 @@ def apps() -> Suite:
                 """
                 select app_id, users, events from {batch}
                 where users < 0 or events < users or (users is null) <> (events is null)
-                    or users_without_cohort_start not between 0 and users
+                """,
+            ),
+            critical(
+                "users without a cohort start are some of the users",
+                "Where the first activity starts the cohort there are none of them.",
+                """
+                select app_id, users, users_without_cohort_start, cohort_events from {batch}
+                where users_without_cohort_start not between 0 and users
+                    or (users_without_cohort_start is null) <> (users is null)
+                    or (cohort_events is null and users_without_cohort_start > 0)
                 """,
             ),
         ),

@@ -45,11 +45,11 @@
     {{ return({'day': 24, 'week': 168, 'month': 720}[period]) }}
 {%- endmacro %}
 
-{#- The periods' brackets [first, last] that end within the horizon. -#}
-{% macro brackets(period) -%}
-    {%- set within = [] -%}
-    {%- for first, last in var('brackets')[period] if last <= horizon(period) -%}
-        {%- do within.append((first, last)) -%}
-    {%- endfor -%}
-    {{ return(within) }}
+{#- The same, of the period that a column names. -#}
+{% macro horizon_of(period_column) -%}
+    case {{ period_column }}
+        when 'day' then {{ horizon('day') }}
+        when 'week' then {{ horizon('week') }}
+        when 'month' then {{ horizon('month') }}
+    end
 {%- endmacro %}

@@ -33,7 +33,7 @@ def repeat_row(table):
 
 
 def damaged_periods(period, n):
-    """What breaks the triangle of a period, in which no cell is complete yet."""
+    """What breaks the triangle of weeks or of months."""
     mart = f"fct_cohort_retention_{period}ly"
     table = f"marts.{mart}"
     return [
@@ -41,13 +41,30 @@ def damaged_periods(period, n):
         (mart, "every app with users", f"truncate {table}"),
         (mart, "the cohorts' users", f"delete from {table} where platform = 'ios'"),
         (mart, "every cohort has", f"delete from {table} where {n} = 0"),
-        (mart, "0 <= retained", f"update {table} set eligible_users = 5"),
+        (mart, "0 <= retained", f"update {table} set retained_users = 4 where is_complete"),
         (mart, "in period 0", f"update {table} set is_complete = true, retained_users = 0"),
         (mart, "unbounded retention never rises", f"update {table} set returned_users = {n}"),
         (mart, "a cell is complete exactly", f"update {table} set completes_on = '2024-01-01'"),
         (mart, "incomplete cells carry NULL", f"update {table} set retained_users = 0"),
         (mart, "24-hour counts", f"update {table} set retained_users_24h = 0"),
         (mart, "no cohort starts after", "update marts.dim_apps set watermark = '2023-12-31'"),
+        (mart, "the cohorts have as many", f"delete from {table} where app_id = 'gamma'"),
+        (
+            "fct_retention_curves",
+            "the curves' counts",
+            f"update {table} set retained_users_24h = 0 where retained_users_24h > 0",
+        ),
+        (
+            "fct_retention_curves",
+            "at equal follow-up",
+            f"update {CURVES} set retained_users = 3 where period = '{period}' and period_n = 1",
+        ),
+        (
+            "fct_retention_curves",
+            "a bracket of one period",
+            f"update {CURVES} set retained_users = 2"
+            f" where period = '{period}' and definition = 'bracket'",
+        ),
     ]
 
 
@@ -139,8 +156,16 @@ PROVOCATIONS = [
     ("dim_apps", "every tracked app", "delete from marts.dim_apps where app_id = 'beta'"),
     ("dim_apps", "every app whose events", "update marts.dim_apps set watermark = null"),
     ("dim_apps", "users and events", "update marts.dim_apps set events = 2"),
+    ("dim_apps", "users without", "update marts.dim_apps set users_without_cohort_start = 4"),
+    ("dim_apps", "users without", "update marts.dim_apps set users_without_cohort_start = null"),
+    ("dim_apps", "users without", "update marts.dim_apps set cohort_events = null"),
     ("fct_cohort_retention_daily", "one row per", repeat_row(TRIANGLE)),
     ("fct_cohort_retention_daily", "every app with users", f"truncate {TRIANGLE}"),
+    (
+        "fct_cohort_retention_daily",
+        "every app with users",
+        f"delete from {TRIANGLE} where app_id = 'gamma'",
+    ),
     (
         "fct_cohort_retention_daily",
         "the cohorts' users",

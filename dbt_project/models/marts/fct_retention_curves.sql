@@ -83,19 +83,7 @@ returned_to_horizon as (
 ),
 
 brackets as (
-    {% for period in periods %}
-    {%- for first_n, last_n in brackets(period) %}
-    select
-        '{{ period }}' as period,
-        {{ first_n }} as first_n,
-        {{ last_n }} as last_n
-    union all
-    {%- endfor %}
-    {%- endfor %}
-    select
-        'none' as period,
-        0 as first_n,
-        0 as last_n
+    select * from {{ ref('int_brackets') }}
 ),
 
 in_brackets as (
@@ -145,11 +133,7 @@ by_definition as (
         period,
         cohort_date,
         period_n,
-        case period
-            {% for period in periods %}
-            when '{{ period }}' then {{ horizon(period) }}
-            {% endfor %}
-        end as period_n_end,
+        {{ horizon_of('period') }} as period_n_end,
         completes_on,
         cohort_users,
         retained_users

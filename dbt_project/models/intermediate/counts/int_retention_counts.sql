@@ -3,71 +3,33 @@
 with
 
 visits as (
-    select * from {{ ref('int_user_visits') }}
-    where activity_date >= cohort_date
+    select
+        *,
+        {{ horizon_of('period') }} as horizon
+    from {{ ref('int_period_visits') }}
 ),
 
--- Activity before the cohort's start is of no cohort.
-cohort_visits as (
-    select
-        version,
-        app_id,
-        segment_key,
-        cohort_date,
-        activity_date,
-        next_date,
-        case when previous_date >= cohort_date then previous_date end as previous_date
-    from visits
-),
-
-{% for period in periods %}
-{{ period }}_numbered as (
-    select
-        version,
-        app_id,
-        segment_key,
-        {{ period_start_of('cohort_date', period) }} as cohort_date,
-        {{ periods_between(
-            period_start_of('cohort_date', period), period_start_of('activity_date', period), period
-        ) }} as period_n,
-        {{ periods_between(
-            period_start_of('cohort_date', period), period_start_of('previous_date', period), period
-        ) }} as previous_n,
-        {{ periods_between(
-            period_start_of('cohort_date', period), period_start_of('next_date', period), period
-        ) }} as next_n
-    from cohort_visits
-),
-
--- A user last seen beyond the horizon has returned on or after every period within it.
-{{ period }}_active as (
+-- Of several visits within one period the first one counts. A user last seen beyond the horizon has
+-- returned on or after every period within it.
+active as (
     select
         app_id,
-        '{{ period }}' as period,
+        period,
         cohort_date,
         segment_key,
-        least(period_n, {{ horizon(period) }}) as period_n,
+        least(period_n, horizon) as period_n,
         sum(
-            case
-                when period_n <= {{ horizon(period) }} and (previous_n is null or previous_n < period_n) then version
-                else 0
-            end
+            case when period_n <= horizon and (previous_n is null or previous_n < period_n) then version else 0 end
         ) as active_users,
         sum(case when next_n is null then version else 0 end) as last_active_users,
         sum(
-            case
-                when
-                    period_n <= {{ horizon(period) }} and (next_n is null or next_n > {{ horizon(period) }})
-                    then version
-                else 0
-            end
+            case when period_n <= horizon and (next_n is null or next_n > horizon) then version else 0 end
         ) as last_active_users_to_horizon,
         0 as window_users
-    from {{ period }}_numbered
-    group by app_id, cohort_date, segment_key, least(period_n, {{ horizon(period) }})
+    from visits
+    group by app_id, period, cohort_date, segment_key, least(period_n, horizon)
 ),
 
-{% endfor %}
 windows as (
     select * from {{ ref('int_window_visits') }}
 ),
@@ -105,11 +67,10 @@ windows as (
 
 {% endfor %}
 counted as (
+    select * from active
     {% for period in periods %}
-    select * from {{ period }}_active
     union all
     select * from {{ period }}_active_windows
-    {% if not loop.last %}union all{% endif %}
     {% endfor %}
 ),
 

@@ -86,15 +86,18 @@ class App(_Strict):
 class Reader(_Strict):
     """How an extract's file is read; gzip and zstd are recognised by the file's ending.
 
-    ``records`` (json only) is the JSON path of the array of records inside one document.
+    ``records`` (json only) is the JSON path of the array of records inside one document. A file of
+    ``lines`` (text of fixed widths, say) has one column, ``line``, for SQL to take apart;
+    ``header_lines`` says how many lines at its top to skip.
     """
 
-    type: Literal["csv", "ndjson", "parquet", "json"]
+    type: Literal["csv", "ndjson", "parquet", "json", "lines"]
     delimiter: str = Field(",", min_length=1, max_length=4)
     header: bool = True
     quote: str = Field('"', max_length=1)
     names: tuple[str, ...] = ()
     records: str | None = None
+    header_lines: int = Field(0, ge=0)
 
     @model_validator(mode="after")
     def _options_fit_the_type(self) -> Reader:
@@ -104,6 +107,8 @@ class Reader(_Strict):
             raise ValueError("header: false needs names: [...], the columns' names in order")
         if self.records and self.type != "json":
             raise ValueError("records goes with type: json")
+        if self.header_lines and self.type != "lines":
+            raise ValueError("header_lines goes with type: lines; a CSV file has header: true")
         return self
 
 
@@ -134,7 +139,9 @@ class _FileSource(_Strict):
                 raise ValueError("reader and columns go with format: custom")
             return
         if self.reader is None:
-            raise ValueError("format: custom needs reader: {type: csv | ndjson | parquet | json}")
+            raise ValueError(
+                "format: custom needs reader: {type: csv | ndjson | parquet | json | lines}"
+            )
         for column in self.columns:
             if column not in known:
                 raise ValueError(

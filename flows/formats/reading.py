@@ -83,6 +83,8 @@ def open_extract(
             opened = _open_csv(con, path, reader, needed)
         elif reader.type == "ndjson":
             opened = _open_ndjson(con, path, needed)
+        elif reader.type == "lines":
+            opened = _open_lines(con, path, reader.header_lines, needed)
         else:
             opened = _open_parquet(con, path, needed)
     except duckdb.Error as error:
@@ -299,6 +301,29 @@ def _open_ndjson(con: duckdb.DuckDBPyConnection, path: Path, needed: set[str]) -
         columns = tuple(row[0] for row in found)
         _require(path, columns, needed)
     con.execute("drop table extract_lines")
+    return Opened(columns=columns, is_typed=False)
+
+
+def _open_lines(
+    con: duckdb.DuckDBPyConnection, path: Path, header_lines: int, needed: set[str]
+) -> Opened:
+    columns = ("line",)
+    _require(path, columns, needed)
+    con.execute("drop table if exists reject_errors")
+    con.execute("drop table if exists reject_scans")
+    con.execute(
+        f"""
+        create or replace temp table {ROWS} as
+        select row_number() over () as line_number, line
+        from {_LINES}
+        """,
+        [str(path)],
+    )
+    _collect_rejects(con, ROWS)
+    con.execute(
+        f"delete from {ROWS} where line_number <= ? or trim(line) = '' or line is null",
+        [header_lines],
+    )
     return Opened(columns=columns, is_typed=False)
 
 

@@ -320,3 +320,32 @@ def test_a_zone_by_name_is_not_understood_and_leaks_into_no_other_row(con, land)
     assert rejects(con) == [
         (3, "event time not understood: 2026-01-01 10:00:00 Europe/Berlin"),
     ]
+
+
+def test_lines_of_fixed_width_are_taken_apart_in_sql(con, land):
+    extract_id, landed = land(
+        "orders.txt",
+        " customer date     amount\r\n 00001 19970101  11.77\r\n"
+        " 00002 19970112  12.00\r\n\r\n 3\r\n",
+        type="lines",
+        header_lines=1,
+        columns={
+            "user_id": "substr(line, 2, 5)",
+            "event_time": "strptime(substr(line, 8, 8), '%Y%m%d')",
+            "event_name": "'order'",
+            "properties": "json_object('amount', trim(substr(line, 18)))",
+        },
+    )
+    assert (landed.rows_seen, landed.rows_landed, landed.rows_rejected) == (3, 2, 1)
+    assert rows(
+        con, "select event_time, properties->>'$.amount' from raw.app_events order by all"
+    ) == [(datetime(1997, 1, 1), "11.77"), (datetime(1997, 1, 12), "12.00")]
+    assert rows(con, "select line_number, reason, line from raw.rejects") == [
+        (5, "event time not understood: 3", '{"line":"(user)"}')
+    ]
+    assert extract_id
+
+
+def test_lines_have_one_column(land):
+    with pytest.raises(ExtractError, match="has no column at, id, what, who .its columns: line"):
+        land("a.txt", "x\n", type="lines")

@@ -23,7 +23,8 @@ rank_summary as (
 cohort_counts as (
     select
         app_id,
-        count(distinct cohort_date) as cohorts
+        count(distinct cohort_date) as cohorts,
+        min(cohort_date) as first_cohort_date
     from cohort_sizes
     group by app_id
 ),
@@ -40,6 +41,19 @@ milestones as (
         app_id
     from curves
     group by app_id
+),
+
+-- Where the first activity starts a cohort, the first one is known before its day is complete.
+started as (
+    select
+        apps.*,
+        case when apps.users is not null then coalesce(cohort_counts.cohorts, 0) end as cohorts,
+        case
+            when apps.cohort_events is null then apps.first_event_date
+            else cohort_counts.first_cohort_date
+        end as first_cohort_date
+    from apps
+    left join cohort_counts on apps.app_id = cohort_counts.app_id
 ),
 
 -- An app has one peak: the best rank on any chart, the earliest where several are equal.
@@ -66,17 +80,17 @@ final as (
         apps.app_id,
         apps.app_name,
         apps.is_simulated,
-        apps.first_event_date as first_cohort_date,
+        apps.first_cohort_date,
         apps.watermark,
         apps.users,
-        case when apps.users is not null then coalesce(cohort_counts.cohorts, 0) end as cohorts,
+        apps.cohorts,
         {% for n in days %}
         milestones.d{{ n }}_rate,
         milestones.d{{ n }}_ci_low,
         milestones.d{{ n }}_ci_high,
         milestones.d{{ n }}_eligible_users,
         coalesce(milestones.d{{ n }}_cohorts, 0) as d{{ n }}_cohorts,
-        {{ add_days('apps.first_event_date', n) }} as d{{ n }}_completes_on,
+        {{ add_days('apps.first_cohort_date', n) }} as d{{ n }}_completes_on,
         milestones.d{{ n }}_rate is not null as d{{ n }}_is_complete,
         {% endfor %}
         peaks.peak_rank,
@@ -86,8 +100,7 @@ final as (
         peaks.latest_rank,
         peaks.latest_state as latest_rank_state,
         peaks.latest_date as latest_rank_date
-    from apps
-    left join cohort_counts on apps.app_id = cohort_counts.app_id
+    from started as apps
     left join milestones on apps.app_id = milestones.app_id
     left join peaks
         on

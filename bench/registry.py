@@ -14,6 +14,7 @@ GROUPS: dict[str, Callable[[Place, Path], list[Measurement]]] = {
     "landing-ndjson": partial(landing.measure, kind="ndjson"),
     "landing-csv": partial(landing.measure, kind="csv"),
     "landing-parquet": partial(landing.measure, kind="parquet"),
+    "profile-of-landing": landing.profile,
     "nothing-new": nothing_new.measure,
     "cube": cube.measure,
     "dashboard": dashboard.measure,

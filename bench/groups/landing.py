@@ -48,6 +48,28 @@ def measure(place: Place, scratch: Path, kind: str) -> list[Measurement]:
     return found
 
 
+def profile(place: Place, scratch: Path) -> list[Measurement]:
+    """Where the time of landing goes, by step, for each format."""
+    population = Population.of_volume(place.scaled(EVENTS_PER_DAY))
+    days = max(DAYS.values())
+    rows = population.active * population.events * days
+    found = []
+    for kind, ending in ENDINGS.items():
+        folder = scratch / kind
+        data = folder / "data" / f"events.{ending}"
+        generate(scratch, population, [(0, days, kind, data)])
+        sources = write_sources(folder, kind)
+        home = folder / "home"
+        shutil.rmtree(home, ignore_errors=True)
+        command = [ours(), "-m", "bench.measured.land_profile", str(home), str(sources)]
+        finished = run(command, environment(scratch), scratch / "profile.log")
+        if finished.told["rows"] != rows:
+            raise BenchError(f"profile of {kind}: {finished.told} of {rows} rows")
+        details = {"steps": finished.told["steps"]}
+        found.append(measurement(kind, "afterhype", [finished], rows=rows, details=details))
+    return found
+
+
 def _land(subject: str, kind: str, data: Path, folder: Path, scratch: Path, rows: int) -> Finished:
     """Land a file into nothing. Raises BenchError unless all its rows are there."""
     target = folder / "target"

@@ -83,6 +83,63 @@ telling duplicates apart; it lands the smaller file only.
 {table(header, rows)}"""
 
 
+def _profile(groups: Groups) -> str:
+    if "profile-of-landing" not in groups:
+        return ""
+    found = {one.case: one for one in groups["profile-of-landing"].measurements}
+    steps = list(dict.fromkeys(s for one in found.values() for s in one.details["steps"]))
+    rows = [
+        [step, *(seconds(one.details["steps"].get(step, 0)) for one in found.values())]
+        for step in sorted(steps, key=lambda s: s == "everything else")
+    ]
+    header = ["step, seconds", *(_FORMATS[kind] for kind in found)]
+    return f"""\
+### Where the time of landing goes
+
+One run with {next(iter(found.values())).rows:,} rows. What the bare reader does is the first step
+(of a Parquet file, a part of the second) and a part of the last. The rest is what landing is for:
+text becomes typed columns, each row has a reason or none, event ids become hashes by which
+duplicates are told, user ids become keys.
+
+{table(header, rows)}"""
+
+
+def _targets(groups: Groups) -> str:
+    """Each target beside what was measured."""
+    rows = []
+    for kind, name in _FORMATS.items():
+        if group := groups.get(f"landing-{kind}"):
+            case = group.cases[0]
+            bare, ours = (
+                next(one for one in group.of(case) if one.subject == subject).median_net_seconds
+                for subject in ("DuckDB, bare", "afterhype")
+            )
+            rows.append([f"landing {name}, of the bare reader's speed", "0.80", bare / ours, 0.8])
+    if group := groups.get("full-build-100m"):
+        total = sum(one.median_seconds for one in group.measurements)
+        rows.append(["100 M events landed and built, seconds", "360", total, -360])
+    if group := groups.get("one-more-day"):
+        first, *_, last = (one.median_seconds for one in group.measurements)
+        rows.append(["one day on 720 days, of one on 30", "1.30", last / first, -1.3])
+    if group := groups.get("nothing-new"):
+        rows.append(["nothing new, seconds", "15", group.measurements[-1].median_seconds, -15])
+    if group := groups.get("dashboard"):
+        slowest = max(one.details["warm_milliseconds"] for one in group.measurements)
+        rows.append(["slowest dashboard query, ms", "100", slowest, -100])
+    if not rows:
+        return ""
+    told = [
+        [
+            what,
+            f"at {'least' if limit > 0 else 'most'} {target}",
+            seconds(value),
+            "yes" if (value >= limit if limit > 0 else value <= -limit) else "no",
+        ]
+        for what, target, value, limit in rows
+    ]
+    return f"## Targets\n\n{table(['what', 'target', 'measured', 'met'], told)}"
+
+
 def _full_builds(groups: Groups) -> str:
     rows = []
     for name in ("full-build-10m", "full-build-100m"):
@@ -216,7 +273,9 @@ start of the interpreter, the median of 5.
 
 
 _SECTIONS: tuple[Callable[[Groups], str], ...] = (
+    _targets,
     _landing,
+    _profile,
     _full_builds,
     _one_more_day,
     _nothing_new,

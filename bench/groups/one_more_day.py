@@ -15,7 +15,7 @@ from bench.results import Measurement, measurement
 HISTORIES = (30, 180, 365, 720)
 """Days of history before the new day."""
 
-EVENTS_PER_DAY = 50_000
+EVENTS_PER_DAY = 20_000
 
 REPEATS = 2
 

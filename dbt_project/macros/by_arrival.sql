@@ -38,3 +38,19 @@
             {% endfor %}
     {%- endif -%}
 {%- endmacro %}
+
+{#-
+    A condition that holds for every event of an arrived extract, with the landing time as a literal:
+    engines skip the older blocks of a table for a constant, not for what a join will turn out to be.
+-#}
+{% macro landed_since_last_build(landed_at) -%}
+    {%- set earliest = none -%}
+    {%- if execute -%}
+        {%- set earliest = run_query('select min(landed_at) from ' ~ ref('stg_arrivals')).columns[0].values()[0] -%}
+    {%- endif -%}
+    {%- if earliest -%}
+        {{ landed_at }} >= timestamp '{{ earliest }}'
+    {%- else -%}
+        1 = 1
+    {%- endif -%}
+{%- endmacro %}

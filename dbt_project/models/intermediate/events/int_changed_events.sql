@@ -5,6 +5,11 @@ events as (
 ),
 
 {% if by_arrival() %}
+-- Imported once for each use: what is used twice is read as a whole before it is filtered.
+events_again as (
+    select * from {{ ref('stg_events') }}
+),
+
 arrivals as (
     select * from {{ ref('stg_arrivals') }}
 ),
@@ -17,25 +22,24 @@ disturbed_user_days as (
     from {{ ref('stg_disturbed_user_days') }}
 ),
 
--- The landing time adds nothing to the extract's id but lets the engine skip all older blocks.
 arrived as (
     select events.*
     from events
     inner join arrivals
         on
             events.extract_id = arrivals.extract_id
-            and events.landed_at = arrivals.landed_at
+            and {{ landed_since_last_build('events.landed_at') }}
 ),
 
 recounted as (
-    select events.*
-    from events
+    select events_again.*
+    from events_again
     inner join disturbed_user_days
         on
-            events.app_id = disturbed_user_days.app_id
-            and events.user_key = disturbed_user_days.user_key
-            and events.activity_date = disturbed_user_days.activity_date
-    left join arrivals on events.extract_id = arrivals.extract_id
+            events_again.app_id = disturbed_user_days.app_id
+            and events_again.user_key = disturbed_user_days.user_key
+            and events_again.activity_date = disturbed_user_days.activity_date
+    left join arrivals on events_again.extract_id = arrivals.extract_id
     where arrivals.extract_id is null
 ),
 

@@ -18,6 +18,11 @@ events as (
 ),
 
 {% if by_arrival() %}
+-- Imported once for each use: what is used twice is read as a whole before it is filtered.
+events_again as (
+    select * from {{ ref('stg_events') }}
+),
+
 arrivals as (
     select * from {{ ref('stg_arrivals') }}
 ),
@@ -35,17 +40,17 @@ arrived as (
     inner join arrivals
         on
             events.extract_id = arrivals.extract_id
-            and events.landed_at = arrivals.landed_at
+            and {{ landed_since_last_build('events.landed_at') }}
 ),
 
 recounted as (
-    select events.*
-    from events
+    select events_again.*
+    from events_again
     inner join disturbed_days
         on
-            events.extract_id = disturbed_days.extract_id
-            and events.activity_date = disturbed_days.activity_date
-    left join arrivals on events.extract_id = arrivals.extract_id
+            events_again.extract_id = disturbed_days.extract_id
+            and events_again.activity_date = disturbed_days.activity_date
+    left join arrivals on events_again.extract_id = arrivals.extract_id
     where arrivals.extract_id is null
 ),
 

@@ -13,9 +13,9 @@ FileType = Literal["csv", "ndjson", "parquet", "json"]
 class EventFormat:
     """A vendor's export as SQL over its own columns, all of which are text.
 
-    Nested values are their JSON text, so that ``device->>'$.operating_system'`` holds for NDJSON and
-    Parquet alike. A column that an extract lacks is null; one of ``required`` that it lacks makes it
-    an extract of another format.
+    Nested values are their JSON text, so that ``device->>'$.operating_system'`` holds for NDJSON
+    and Parquet alike. A column that an extract lacks is null; one of ``required`` that it lacks
+    makes it an extract of another format.
 
     ``columns`` maps canonical columns to expressions. A row's user is ``user_id``, else
     ``anonymous_id``; where both are there, the row tells that the two are one user, which the
@@ -24,8 +24,8 @@ class EventFormat:
     ``{timezone}`` in an expression stands for the source's ``export_timezone`` as an SQL text.
 
     ``types`` are the kinds of file in which the vendor delivers. For text files without a header
-    ``names`` are the columns in order. ``marks`` are columns that together tell this format from all
-    others, for `afterhype inspect`.
+    ``names`` are the columns in order. ``marks`` are columns that together tell this format from
+    all others, for `afterhype inspect`.
     """
 
     name: str

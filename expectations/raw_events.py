@@ -100,6 +100,8 @@ final as (
         ledger.rows_duplicate,
         ledger.max_event_time,
         earlier.source_reached,
+        coalesce(sources.reject_share_warning, 0.05) as reject_share_warning,
+        coalesce(sources.reject_share_critical, 0.5) as reject_share_critical,
         instants.commonest_time,
         coalesce(totals.events, 0) as events,
         coalesce(totals.events_before_1990, 0) as events_before_1990,
@@ -114,6 +116,7 @@ final as (
     left join instants using (extract_id)
     left join repeated using (extract_id)
     left join earlier using (extract_id)
+    left join raw.event_sources as sources using (source)
 )
 
 select * from final
@@ -148,20 +151,27 @@ def _volume() -> tuple[Check, ...]:
             "select extract_id, 1 as unexpected_count, rows_seen from {batch} where rows_seen = 0",
         ),
         critical(
-            "at most half of an extract's rows are rejected",
-            "What is left would not represent the users any more.",
+            "the share of an extract's rows that are rejected is below its source's critical one",
+            "What is left would not represent the users any more. The source's rejects.critical"
+            " says where that begins; by default at a half.",
             """
-            select extract_id, rows_rejected as unexpected_count, rows_seen, rows_rejected
+            select extract_id, rows_rejected as unexpected_count, rows_seen, rows_rejected,
+                reject_share_critical
             from {batch}
-            where rows_rejected > 0.5 * rows_seen and rows_landed + rows_duplicate > 0
+            where rows_rejected > reject_share_critical * rows_seen
+                and rows_landed + rows_duplicate > 0
             """,
         ),
         warning(
-            "at most 5 % of an extract's rows are rejected",
-            "The rejects may share a platform or a version, and bias its retention.",
+            "few of an extract's rows are rejected",
+            "The rejects may share a platform or a version, and bias its retention. The source's"
+            " rejects.warning says how many are few; by default 5 %.",
             """
-            select extract_id, rows_rejected as unexpected_count, rows_seen, rows_rejected
-            from {batch} where rows_rejected > 0.05 * rows_seen and rows_rejected <= 0.5 * rows_seen
+            select extract_id, rows_rejected as unexpected_count, rows_seen, rows_rejected,
+                reject_share_warning
+            from {batch}
+            where rows_rejected > reject_share_warning * rows_seen
+                and rows_rejected <= reject_share_critical * rows_seen
             """,
         ),
         critical(

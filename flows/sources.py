@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import difflib
 from collections import Counter
 from collections.abc import Iterable
@@ -25,6 +26,7 @@ from pydantic import (
 )
 
 from flows.errors import ConfigurationError
+from flows.formats.event_formats import EVENT_FORMATS
 
 EVENT_COLUMNS = (
     "user_id",
@@ -38,6 +40,9 @@ EVENT_COLUMNS = (
     "properties",
 )
 """The canonical columns of an event, in the order of the raw contract."""
+
+MAPPED_COLUMNS = (*EVENT_COLUMNS, "anonymous_id")
+"""What an event source may map: also the id under which a user was known before signing in."""
 
 CHART_COLUMNS = (
     "store",
@@ -63,6 +68,19 @@ Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$")]
 StoreId = Annotated[str, BeforeValidator(lambda v: str(v) if isinstance(v, int) else v)]
 
 
+def _existing_zone(value: str) -> str:
+    try:
+        ZoneInfo(value)
+    except (ZoneInfoNotFoundError, ValueError) as error:
+        raise ValueError(
+            f"{value!r} is not an IANA time zone such as UTC or Europe/Berlin"
+        ) from error
+    return value
+
+
+Zone = Annotated[str, AfterValidator(_existing_zone)]
+
+
 class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -84,11 +102,12 @@ class App(_Strict):
 
 
 class Reader(_Strict):
-    """How an extract's file is read; gzip and zstd are recognised by the file's ending.
+    """How an extract's file is read; gzip, zstd and zip are recognised by the file itself.
 
     ``records`` (json only) is the JSON path of the array of records inside one document. A file of
     ``lines`` (text of fixed widths, say) has one column, ``line``, for SQL to take apart;
-    ``header_lines`` says how many lines at its top to skip.
+    ``header_lines`` says how many lines at its top to skip. ``encoding`` is needed only for text
+    that is neither UTF-8 nor begins with a byte-order mark.
     """
 
     type: Literal["csv", "ndjson", "parquet", "json", "lines"]
@@ -98,6 +117,15 @@ class Reader(_Strict):
     names: tuple[str, ...] = ()
     records: str | None = None
     header_lines: int = Field(0, ge=0)
+    encoding: str | None = None
+
+    @field_validator("encoding")
+    @classmethod
+    def _encoding_exists(cls, value: str | None) -> str | None:
+        try:
+            return codecs.lookup(value).name if value else None
+        except LookupError as error:
+            raise ValueError(f"{value!r} is no encoding that Python knows") from error
 
     @model_validator(mode="after")
     def _options_fit_the_type(self) -> Reader:
@@ -143,30 +171,73 @@ class _FileSource(_Strict):
                 "format: custom needs reader: {type: csv | ndjson | parquet | json | lines}"
             )
         for column in self.columns:
-            if column not in known:
-                raise ValueError(
-                    f"columns.{column} is not a canonical column{_did_you_mean(column, known)}"
-                )
+            _check_canonical(column, known)
         if missing := [column for column in required if column not in self.columns]:
             raise ValueError(f"columns lacks {', '.join(missing)}")
+
+
+class RejectShares(_Strict):
+    """The share of an extract's rows, from 0 to 1, beyond which rejects warn or quarantine it."""
+
+    warning: float = Field(0.05, ge=0, le=1)
+    critical: float = Field(0.5, ge=0, le=1)
 
 
 class EventSource(_FileSource):
     """Event extracts of one app. ``columns`` maps canonical columns to SQL over the extract.
 
+    ``format`` is ``custom`` or a vendor's, whose mapping ``columns`` may then correct or complete.
     ``extracts_overlap: false`` says that no event is in two extracts, which matters where events
     have no id of their own: identical rows of two extracts then are two events, not one.
+
+    ``identity: merged`` counts an anonymous user and the known user that they turn out to be as
+    one, in the past as well. ``replaces: same_path`` takes a newer file at the same path for a
+    newer version: what it no longer holds is gone. ``export_timezone`` is the zone of time stamps
+    that a vendor's format leaves without one.
     """
 
     app_id: str
-    format: Literal["custom"] = "custom"
+    format: str = "custom"
     complete_through: date | None = None
     extracts_overlap: bool = True
+    identity: Literal["as_sent", "merged"] = "as_sent"
+    replaces: Literal["nothing", "same_path"] | None = None
+    export_timezone: Zone | None = None
+    rejects: RejectShares = RejectShares()
+
+    @field_validator("format")
+    @classmethod
+    def _format_exists(cls, value: str) -> str:
+        known = ("custom", *EVENT_FORMATS)
+        if value not in known:
+            raise ValueError(f"{value!r} is not an event format{_did_you_mean(value, known)}")
+        return value
 
     @model_validator(mode="after")
     def _mapping_is_complete(self) -> EventSource:
-        self._check_mapping(True, EVENT_COLUMNS, ("user_id", "event_time", "event_name"))
+        if self.format == "custom":
+            user = "anonymous_id" if "anonymous_id" in self.columns else "user_id"
+            self._check_mapping(True, MAPPED_COLUMNS, (user, "event_time", "event_name"))
+            if self.export_timezone:
+                raise ValueError("export_timezone goes with a vendor's format; here, say it in SQL")
+            return self
+        if self.reader:
+            raise ValueError(f"reader goes with format: custom; {self.format} has its own")
+        for column in self.columns:
+            _check_canonical(column, MAPPED_COLUMNS)
+        form = EVENT_FORMATS[self.format]
+        if self.export_timezone and not form.takes_timezone:
+            raise ValueError(f"export_timezone: {self.format} exports say their zone themselves")
+        if self.identity == "merged" and not form.merges:
+            raise ValueError(f"identity: {self.format} exports do not say which users are one")
         return self
+
+    @property
+    def replaces_same_path(self) -> bool:
+        """Whether a newer file at a path replaces the older one's events."""
+        if self.replaces is None and self.format != "custom":
+            return EVENT_FORMATS[self.format].replaces_same_path
+        return self.replaces == "same_path"
 
 
 class ChartFiles(_FileSource):
@@ -189,6 +260,13 @@ class ChartFeed(_Strict):
     storefronts: tuple[Annotated[str, Field(pattern="^[a-z]{2}$")], ...] = Field(min_length=1)
     charts: tuple[Literal["top-free", "top-paid"], ...] = Field(min_length=1)
     limit: int = Field(100, ge=1, le=100)
+
+
+def _check_canonical(column: str, known: Iterable[str]) -> None:
+    if column not in known:
+        raise ValueError(
+            f"columns.{column} is not a canonical column{_did_you_mean(column, known)}"
+        )
 
 
 def _first_before_last(bracket: tuple[int, int]) -> tuple[int, int]:
@@ -238,7 +316,7 @@ class Sources(_Strict):
     their app's watermark; by default all are kept.
     """
 
-    timezone: str = "UTC"
+    timezone: Zone = "UTC"
     week_start: Weekday = "monday"
     horizon_days: int = Field(90, ge=1, le=730)
     late_data_allowance_days: int = Field(0, ge=0, le=60)
@@ -252,17 +330,6 @@ class Sources(_Strict):
     apps: tuple[App, ...] = ()
     events: tuple[EventSource, ...] = ()
     ranks: tuple[RankSource, ...] = ()
-
-    @field_validator("timezone")
-    @classmethod
-    def _zone_exists(cls, value: str) -> str:
-        try:
-            ZoneInfo(value)
-        except (ZoneInfoNotFoundError, ValueError) as error:
-            raise ValueError(
-                f"{value!r} is not an IANA time zone such as UTC or Europe/Berlin"
-            ) from error
-        return value
 
     @model_validator(mode="after")
     def _names_agree(self) -> Sources:
@@ -327,6 +394,7 @@ def _keys_at(location: tuple[str | int, ...]) -> list[str]:
         "events": EventSource,
         "ranks": ChartFiles,
         "reader": Reader,
+        "rejects": RejectShares,
         "brackets": Brackets,
     }
     if location[2:3] == ("feed",):

@@ -40,6 +40,42 @@ create table if not exists raw.extracts (
     landed_at timestamp not null,
     judged_at timestamp, -- by the raw gate; null: landed by a run that did not get there
     error varchar,
+    etag varchar, -- of an object in a bucket
+);
+alter table raw.extracts add column if not exists etag varchar;
+
+-- what the columns of each landed extract look like: where that changes, the export has drifted
+create table if not exists raw.extract_columns (
+    extract_id varchar not null,
+    column_name varchar not null,
+    column_type varchar, -- null: not mapped, or without any value
+);
+create table if not exists raw.schema_drift (
+    extract_id varchar not null,
+    source varchar not null,
+    column_name varchar not null,
+    change varchar not null check (
+        change in ('new column', 'missing column', 'other type', 'type changes within the file')
+    ),
+    was varchar,
+    is_now varchar,
+    found_at timestamp not null,
+);
+
+-- rows that tell that an anonymous user and a known one are the same, where the source is merged
+create table if not exists raw.identity_links (
+    app_id varchar not null,
+    anonymous_key uuid not null,
+    user_key uuid not null,
+    merges varchar not null check (merges in ('first', 'last')),
+    event_time timestamp not null,
+    extract_id varchar not null,
+);
+-- what follows from the visible links: whose events these are
+create table if not exists raw.user_aliases (
+    app_id varchar not null,
+    alias_key uuid not null,
+    user_key uuid not null,
 );
 
 -- one row per event; (app_id, event_id) is unique among the extracts whose status is landed
@@ -101,7 +137,9 @@ create table if not exists raw.rejects (
     reason varchar not null,
     line varchar,
     rejected_at timestamp not null,
+    member varchar, -- of a zip archive; line_number counts within it
 );
+alter table raw.rejects add column if not exists member varchar;
 
 -- one row per fetch of a chart, failed ones too
 create table if not exists raw.chart_snapshots (
@@ -150,6 +188,21 @@ create table if not exists raw.event_sources (
     source varchar not null,
     app_id varchar not null,
     complete_through date,
+);
+alter table raw.event_sources add column if not exists identity varchar;
+alter table raw.event_sources add column if not exists reject_share_warning double;
+alter table raw.event_sources add column if not exists reject_share_critical double;
+
+-- files whose content the ledger knows under another name: as long as a listing tells the same of
+-- them, they are not read again
+create table if not exists ops.seen_files (
+    extract_id varchar not null,
+    source varchar not null,
+    uri varchar not null,
+    bytes bigint not null,
+    modified_at timestamp not null,
+    etag varchar,
+    seen_at timestamp not null,
 );
 
 -- one row per build of the marts; one that was begun and not finished left nothing to go on from

@@ -61,21 +61,21 @@ HISTORY = f"""
     select
         extract_id, any_value(app_id) || '_events', 'events', 'custom', 'file', 'checksum', 1,
         timestamp '2024-01-13', count(*), count(*), 0, 0, min(event_time), max(event_time),
-        if(extract_id = 'q', 'quarantined', 'landed'), timestamp '2024-01-13', null, null
+        if(extract_id = 'q', 'quarantined', 'landed'), timestamp '2024-01-13', null, null, null
     from raw.app_events
     group by extract_id;
 
     insert into raw.apps values
         ('reel', 'Reel', 'Short videos', false, null, null),
         ('young', 'Young', null, true, null, null);
-    insert into raw.event_sources values
+    insert into raw.event_sources (source, app_id, complete_through) values
         ('reel_events', 'reel', date '2024-01-10'), ('young_events', 'young', null);
     insert into raw.app_store_ids values ('reel', 'apple', '42');
 
     insert into raw.extracts values (
         'c', 'charts', 'ranks', 'custom', 'file', 'checksum-c', 1, timestamp '2024-01-03',
         3, 3, 0, 0, timestamp '2024-01-01 01:00:00', timestamp '2024-01-03 01:00:00', 'landed',
-        timestamp '2024-01-03', null, null
+        timestamp '2024-01-03', null, null, null
     );
     insert into raw.chart_snapshots
     select

@@ -9,13 +9,14 @@ from datetime import date
 from pathlib import Path
 
 from flows.errors import ExtractError
+from flows.extract.found import Found, found_file
 from flows.sources import ChartFiles, EventSource
 
 _DAY = "[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]"
 _DAY_IN_NAME = re.compile(r"(?<!\d)(\d{4})-?(\d{2})-?(\d{2})(?!\d)")
 
 
-def list_files(source: EventSource | ChartFiles, sources_file: Path, home: Path) -> list[Path]:
+def list_files(source: EventSource | ChartFiles, sources_file: Path, home: Path) -> list[Found]:
     """The files of a source, sorted by path; hidden ones are left out.
 
     Raises ExtractError naming the source and the pattern when a pattern matches nothing.
@@ -26,12 +27,12 @@ def list_files(source: EventSource | ChartFiles, sources_file: Path, home: Path)
         if not matches:
             raise ExtractError(_nothing_found(source.name, uri, sources_file, home))
         found.update(matches)
-    return sorted(found)
+    return [found_file(path) for path in sorted(found)]
 
 
-def between(paths: Iterable[Path], start: date, end: date) -> list[Path]:
+def between(found: Iterable[Found], start: date, end: date) -> list[Found]:
     """Those whose name carries a day (YYYY-MM-DD or YYYYMMDD) from ``start`` to ``end``."""
-    return [path for path in paths if any(start <= day <= end for day in _days(path.name))]
+    return [one for one in found if any(start <= day <= end for day in _days(one.name))]
 
 
 def _matches(uri: str, sources_file: Path, home: Path) -> list[Path]:

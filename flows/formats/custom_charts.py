@@ -7,10 +7,11 @@ from pathlib import Path
 import duckdb
 
 from flows.errors import ExtractError
-from flows.formats.chart_documents import ENTRIES, load_payload
-from flows.formats.reading import ROWS, mapping_in_sql, open_extract
+from flows.extract.unpack import Part
+from flows.formats.chart_documents import ENTRIES
+from flows.formats.mapping import mapping_in_sql
+from flows.formats.reading import open_parts
 from flows.sources import CHART_COLUMNS, ChartFiles
-from flows.sql import name_in_sql
 
 _TYPES = {
     "rank": "try_cast({} as integer)",
@@ -28,14 +29,11 @@ def read_custom(con: duckdb.DuckDBPyConnection, path: Path, source: ChartFiles) 
     columns, and ``document`` is the whole document. Raises ExtractError naming file and column.
     """
     assert source.reader is not None  # format: custom has one, sources.py sees to it
-    mapping, needed = mapping_in_sql(source)
-    rows = ROWS
-    if source.reader.type == "json":
-        _open_document(con, path, source.reader.records or "$", needed)
-    else:
-        rows = open_extract(con, path, source.reader, needed).rows
+    mapping = mapping_in_sql(source)
+    part = Part(number=0, location=str(path), name=str(path))
+    rows = open_parts(con, [part], source.reader, mapping.needed, mapping.required).rows
     mapped = ", ".join(
-        f"{_TYPES.get(column, '{}').format(_tried(mapping, column))} as {column}"
+        f"{_TYPES.get(column, '{}').format(_tried(mapping.expressions, column))} as {column}"
         for column in CHART_COLUMNS
     )
     con.execute(ENTRIES)
@@ -51,33 +49,3 @@ def read_custom(con: duckdb.DuckDBPyConnection, path: Path, source: ChartFiles) 
 def _tried(mapping: dict[str, str], column: str) -> str:
     default = "'all'" if column == "genre" else "null"
     return f"try(cast({mapping.get(column, default)} as varchar))"
-
-
-def _open_document(
-    con: duckdb.DuckDBPyConnection, path: Path, records: str, needed: set[str]
-) -> None:
-    load_payload(con, path)
-    fields = sorted(needed - {"document"})
-    columns = "".join(
-        f", json_extract_string(record, $path_{n}) as {name_in_sql(field)}"
-        for n, field in enumerate(fields)
-    )
-    paths = {f"path_{n}": '$."' + field + '"' for n, field in enumerate(fields)}
-    con.execute(
-        f"""
-        create or replace temp table {ROWS} as
-        select row_number() over () as line_number, document{columns}
-        from (
-            select
-                document,
-                unnest(from_json(json_extract(document, $records), '["json"]')) as record,
-            from payload
-        )
-        """,
-        paths | {"records": records},
-    )
-    found = con.execute(f"select count(*) from {ROWS}").fetchone()
-    if not found or not found[0]:
-        raise ExtractError(
-            f"{path}: no records at {records}. Correct reader.records in the sources file."
-        )

@@ -1,4 +1,4 @@
-"""Open an extract's file as a DuckDB table of text columns with line numbers, losing no line."""
+"""Open the parts of extracts as one DuckDB table of text columns, losing no line."""
 
 from __future__ import annotations
 
@@ -7,21 +7,18 @@ import gzip
 import json
 import re
 import zlib
-from collections.abc import Iterator
+from collections.abc import Collection, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cache
+from itertools import groupby
 from pathlib import Path
-from typing import Any
 
 import duckdb
 
 from flows.errors import ExtractError
-from flows.sources import ChartFiles, EventSource, Reader
+from flows.extract.unpack import Part
+from flows.sources import Reader
 from flows.sql import name_in_sql, text_in_sql
-
-SAMPLE_ROWS = 20_000
-"""Rows looked at for an extract's keys (NDJSON) and for the types of its columns."""
 
 MAX_LINE_BYTES = 16 * 1024 * 1024
 
@@ -29,14 +26,17 @@ MALFORMED = "extract_malformed"
 """Temporary table of the lines that the reader could not take apart: line_number, reason, line."""
 
 ROWS = "extract_rows"
-"""Temporary table of the others: line_number, then the extract's columns."""
+"""Temporary table of the others: line_number, then the needed columns."""
 
-_LINES = rf"""read_csv(
-    ?, columns = {{'line': 'varchar'}}, delim = '\x01', quote = '', escape = '', header = false,
+_PART_BITS = 40
+_LINE_MASK = (1 << _PART_BITS) - 1
+
+_LINES = rf"""
+    columns = {{'line': 'varchar'}}, delim = '\x01', quote = '', escape = '', header = false,
     auto_detect = false, store_rejects = true, rejects_limit = 0, max_line_size = {MAX_LINE_BYTES},
     strict_mode = false
-)"""
-"""A file as lines of text."""
+"""
+"""Options of read_csv for a file as lines of text."""
 
 _READ_ERRORS = {
     "MISSING COLUMNS": "too few columns",
@@ -50,71 +50,126 @@ _READ_ERRORS = {
 
 @dataclass(frozen=True, kw_only=True)
 class Opened:
-    """What an extract's file holds: its columns, and whether they have types of their own.
+    """What the parts hold: the columns that each has, and whether these have types of their own.
 
-    ``rows`` is the SQL relation of its rows: line_number, then the columns that are needed.
+    ``rows`` is the SQL relation of their rows: line_number, then the needed columns. A line number
+    is one of ``part_of`` and ``line_of``: unique over all parts, and in their order.
     """
 
-    columns: tuple[str, ...]
+    columns: tuple[tuple[str, ...], ...]
     is_typed: bool
     rows: str = ROWS
 
 
-def open_extract(
-    con: duckdb.DuckDBPyConnection, path: Path, reader: Reader, needed: set[str]
+def part_of(line_number: str) -> str:
+    """SQL for the number of the part that a line number is of."""
+    return f"({line_number} >> {_PART_BITS})"
+
+
+def line_of(line_number: str) -> str:
+    """SQL for the line within its part, counted from 1."""
+    return f"({line_number} & {_LINE_MASK})"
+
+
+def open_parts(
+    con: duckdb.DuckDBPyConnection,
+    parts: Sequence[Part],
+    reader: Reader,
+    needed: Collection[str],
+    required: Collection[str],
+    *,
+    as_text: bool = False,
 ) -> Opened:
-    """Open ``path`` as the relation ``rows`` and the temporary table MALFORMED.
+    """Open ``parts`` as the relation ``rows`` and the temporary table MALFORMED.
 
-    Only the ``needed`` columns are kept. A Parquet file is read where it lies; of a text file the
-    rows are in the temporary table ROWS, since only the whole of it tells which lines are bad.
+    Only the ``needed`` columns are kept; a part that lacks one which is not ``required`` has nulls.
+    Parquet is read where it lies (``as_text``: every column as text, nested ones as JSON); of a
+    text file the rows are in the temporary table ROWS, since only the whole of it tells which lines
+    are bad.
 
-    Raises ExtractError naming the file when it is empty, cut off, of another format, or lacks a
-    needed column.
+    Raises ExtractError naming the part that is cut off, of another format, or lacks a required
+    column.
     """
-    if path.stat().st_size == 0:
-        raise ExtractError(f"{path}: the file is empty. Has the export finished?")
     con.execute(
         f"create or replace temp table {MALFORMED} "
         "(line_number bigint, reason varchar, line varchar)"
     )
-    whole = _check_whole(path)
+    con.execute("drop table if exists reject_errors")
+    con.execute("drop table if exists reject_scans")
+    wanted = _Wanted(tuple(sorted(needed)), frozenset(required))
+    whole = _check_whole(parts)
     try:
         if reader.type == "csv":
-            opened = _open_csv(con, path, reader, needed)
+            opened = _open_csv(con, parts, reader, wanted)
         elif reader.type == "ndjson":
-            opened = _open_ndjson(con, path, needed)
+            opened = _open_ndjson(con, parts, wanted)
         elif reader.type == "lines":
-            opened = _open_lines(con, path, reader.header_lines, needed)
+            opened = _open_lines(con, parts, reader.header_lines, wanted)
+        elif reader.type == "json":
+            opened = _open_json(con, parts, reader.records, wanted)
         else:
-            opened = _open_parquet(con, path, needed)
+            opened = _open_parquet(con, parts, wanted, as_text)
     except duckdb.Error as error:
+        names = parts[0].name if len(parts) == 1 else f"{parts[0].name} or one beside it"
         raise ExtractError(
-            f"{path}: cannot be read as {reader.type}: {_first_line(error)}"
+            f"{names}: cannot be read as {reader.type}: {_first_line(error)}"
         ) from error
     finally:
         problem = whole.result()
     if problem:
-        raise ExtractError(f"{path}: {problem}. Fetch the export again.")
+        raise ExtractError(f"{problem}. Fetch the export again.")
     return opened
 
 
-def _check_whole(path: Path) -> Future[str | None]:
-    """Find out, beside the reading, whether a gzip file is whole.
+@dataclass(frozen=True)
+class _Wanted:
+    needed: tuple[str, ...]
+    required: frozenset[str]
+
+    def check(self, part: Part, columns: tuple[str, ...]) -> None:
+        lower = {column.lower() for column in columns}
+        if missing := sorted(column for column in self.required if column.lower() not in lower):
+            known = ", ".join(columns[:30]) or "none"
+            raise ExtractError(
+                f"{part.name}: has no column {', '.join(missing)} (its columns: {known}). "
+                "Correct columns: in the sources file, or check that this is the right export."
+            )
+
+    def kept(self, columns: tuple[str, ...]) -> str:
+        """SQL for the needed columns out of those that there are; null for the others."""
+        found = {column.lower(): column for column in columns}
+        return "".join(
+            f", {name_in_sql(found[column.lower()])} as {name_in_sql(column)}"
+            if column.lower() in found
+            else f", null::varchar as {name_in_sql(column)}"
+            for column in self.needed
+        )
+
+
+def _check_whole(parts: Sequence[Part]) -> Future[str | None]:
+    """Find out, beside the reading, whether the gzip files are whole.
 
     DuckDB takes the first half of a gzip file for a file. zlib lets other threads run, so that the
     check costs next to nothing where there is a second core.
     """
     pool = ThreadPoolExecutor(1)
-    checked = pool.submit(_gzip_problem, path)
+    checked = pool.submit(_first_problem, parts)
     pool.shutdown(wait=False)
     return checked
 
 
-def _gzip_problem(path: Path) -> str | None:
-    if path.suffix != ".gz":
-        return None
+def _first_problem(parts: Sequence[Part]) -> str | None:
+    for part in parts:
+        if problem := part.problem or _gzip_problem(part):
+            return f"{part.name}: {problem}"
+    return None
+
+
+def _gzip_problem(part: Part) -> str | None:
+    if not part.location.endswith(".gz") or "://" in part.location:
+        return None  # of a remote one its checksum told
     try:
-        with gzip.open(path) as file:
+        with gzip.open(part.location) as file:
             while file.read(1 << 20):
                 pass
     except EOFError:
@@ -124,117 +179,117 @@ def _gzip_problem(path: Path) -> str | None:
     return None
 
 
-def mapping_in_sql(source: EventSource | ChartFiles) -> tuple[dict[str, str], set[str]]:
-    """A source's columns as SQL expressions, and the extract's columns that they speak of.
-
-    A column whose name is an SQL word, such as at or order, need not be quoted in the sources
-    file. Raises ExtractError naming the mapping that is not an expression.
-    """
-    mapping: dict[str, str] = {}
-    needed: set[str] = set()
-    for column, expression in source.columns.items():
-        is_a_name = re.fullmatch(r"[A-Za-z_]\w*", expression)
-        mapping[column] = expression
-        try:
-            needed |= column_references(expression)
-        except ExtractError as error:
-            if not is_a_name:
-                raise ExtractError(f"{source.name}: columns.{column}: {error}") from None
-            mapping[column] = name_in_sql(expression)
-            needed.add(expression)
-    return mapping, needed
-
-
-@cache
-def column_references(expression: str) -> frozenset[str]:
-    """The columns that a SQL expression speaks of. Raises ExtractError when it is not one."""
-    return frozenset(names[0] for names in _references(_parse(expression)))
-
-
-@cache
-def is_bare_column(expression: str) -> bool:
-    """Whether an expression is nothing but the name of a column."""
-    return bool(_parse(expression).get("class") == "COLUMN_REF")
-
-
-def _parse(expression: str) -> dict[str, Any]:
-    with duckdb.connect() as con:
-        row = con.execute("select json_serialize_sql(?)", [f"select {expression}"]).fetchone()
-    parsed = json.loads(row[0]) if row else {"error": True}
-    if parsed["error"]:
-        raise ExtractError(f"not an SQL expression: {expression!r}: {parsed.get('error_message')}")
-    selected = parsed["statements"][0]["node"]["select_list"]
-    if len(selected) != 1:
-        raise ExtractError(f"more than one SQL expression: {expression!r}")
-    node: dict[str, Any] = selected[0]
-    return node
+def _load(
+    con: duckdb.DuckDBPyConnection,
+    table: str,
+    parts: Sequence[Part],
+    kept: str,
+    options: str,
+    first_line: int = 1,
+) -> None:
+    """Read the text of ``parts`` with read_csv into a table, numbering the lines of each."""
+    exists = con.execute("select 1 from duckdb_tables() where table_name = ?", [table]).fetchone()
+    write = f"insert into {table} by name" if exists else f"create temp table {table} as"
+    locations = [_literal(part.location) for part in parts]
+    if len(parts) == 1:
+        start = (parts[0].number << _PART_BITS) + first_line - 1
+        con.execute(
+            f"{write} select row_number() over () + {start} as line_number{kept} "
+            f"from read_csv(?, {options})",
+            locations,
+        )
+        return
+    starts = [(part.number << _PART_BITS) + first_line for part in parts]
+    con.execute(
+        f"""
+        create or replace temp table extract_loaded as
+        select row_number() over () as position, file_index{kept} from read_csv(?, {options})
+        """,
+        [locations],
+    )
+    con.execute(
+        f"""
+        {write}
+        select
+            loaded.position - firsts.position + ({starts})[file_index::bigint + 1] as line_number,
+            loaded.* exclude (position, file_index),
+        from extract_loaded as loaded
+        inner join (
+            select file_index, min(position) as position from extract_loaded group by file_index
+        ) as firsts using (file_index)
+        """
+    )
+    con.execute("drop table extract_loaded")
 
 
-def _references(node: object) -> Iterator[list[str]]:
-    if isinstance(node, dict):
-        if node.get("class") == "COLUMN_REF":
-            yield node["column_names"]
-        for value in node.values():
-            yield from _references(value)
-    elif isinstance(node, list):
-        for value in node:
-            yield from _references(value)
+def _literal(location: str) -> str:
+    """A location as DuckDB takes it for one file, whatever signs its name has."""
+    if location.startswith(("http://", "https://")):
+        return location
+    return re.sub(r"[\[*?]", lambda sign: f"[{sign[0]}]", location)
 
 
 def _open_csv(
-    con: duckdb.DuckDBPyConnection, path: Path, reader: Reader, needed: set[str]
+    con: duckdb.DuckDBPyConnection, parts: Sequence[Part], reader: Reader, wanted: _Wanted
 ) -> Opened:
-    columns = reader.names or _csv_header(con, path, reader)
     dialect = (
         f"delim = {text_in_sql(reader.delimiter)}, quote = {text_in_sql(reader.quote)}, "
         f"escape = {text_in_sql(reader.quote)}, header = {str(reader.header).lower()}, "
         f"max_line_size = {MAX_LINE_BYTES}, auto_detect = false"
     )
-    _require(path, columns, needed)
-    kept = _keep(columns, needed)
-    types = "{" + ", ".join(f"{text_in_sql(c)}: 'varchar'" for c in columns) + "}"
-    con.execute("drop table if exists reject_errors")
-    con.execute("drop table if exists reject_scans")
-    con.execute(
-        f"""
-        create or replace temp table {ROWS} as
-        select row_number() over () + {int(reader.header)} as line_number, {kept}
-        from read_csv(?, columns = {types}, {dialect}, store_rejects = true, rejects_limit = 0)
-        """,
-        [str(path)],
-    )
-    _collect_rejects(con, ROWS)
+    columns = tuple(reader.names or _csv_header(con, part, reader) for part in parts)
+    con.execute(f"drop table if exists {ROWS}")
+    for header, alike in groupby(zip(parts, columns, strict=True), key=lambda pair: pair[1]):
+        group = [part for part, _ in alike]
+        wanted.check(group[0], header)
+        types = "{" + ", ".join(f"{text_in_sql(c)}: 'varchar'" for c in header) + "}"
+        options = f"columns = {types}, {dialect}, store_rejects = true, rejects_limit = 0"
+        _load(con, ROWS, group, wanted.kept(header), options, first_line=1 + int(reader.header))
+        _collect_rejects(con, ROWS, group)
     return Opened(columns=columns, is_typed=False)
 
 
-def _csv_header(con: duckdb.DuckDBPyConnection, path: Path, reader: Reader) -> tuple[str, ...]:
-    """The names in the first line. DuckDB's own sniffer would give up on a file with bad rows."""
-    line = _first_text(path)
-    if line is None:
-        first = con.execute(f"select line from {_LINES} limit 1", [str(path)]).fetchone()
-        line = (first[0] if first else None) or ""
+def _csv_header(con: duckdb.DuckDBPyConnection, part: Part, reader: Reader) -> tuple[str, ...]:
+    """The names in the first line. DuckDB's own sniffer would give up on a file with bad rows.
+
+    Where the rows end with one delimiter more than the header, there is a nameless column.
+    """
+    lines = _first_lines(part.location)
+    if lines is None:
+        found = con.execute(
+            f"select line from read_csv(?, {_LINES}) limit 2", [_literal(part.location)]
+        ).fetchall()
+        lines = [line or "" for (line,) in found]
+    header, *rest = [_fields(line, reader) for line in lines] or [[]]
+    if rest and len(rest[0]) == len(header) + 1 and not rest[0][-1]:
+        header = [*header, ""]
+    return tuple(_unique([name.strip() or f"column{n}" for n, name in enumerate(header)]))
+
+
+def _fields(line: str, reader: Reader) -> list[str]:
     if len(reader.delimiter) > 1 or not reader.quote:
-        names = line.split(reader.delimiter)
-    else:
-        names = next(csv.reader([line], delimiter=reader.delimiter, quotechar=reader.quote), [])
-    return tuple(_unique([name.strip() or f"column{n}" for n, name in enumerate(names)]))
+        return line.split(reader.delimiter)
+    return next(csv.reader([line], delimiter=reader.delimiter, quotechar=reader.quote), [])
 
 
-def _first_text(path: Path) -> str | None:
-    """The first line, or None where DuckDB must look; it reads 32 MB ahead to find one line."""
-    if path.suffix == ".zst":
+def _first_lines(location: str) -> list[str] | None:
+    """The first two lines, or None where DuckDB must look; it reads 32 MB ahead for one line."""
+    if location.endswith(".zst") or "://" in location:
         return None
     try:
-        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
-            first = file.readline(MAX_LINE_BYTES)
+        with gzip.open(location) if location.endswith(".gz") else Path(location).open("rb") as file:
+            lines = [file.readline(MAX_LINE_BYTES) for _ in range(2)]
     except (OSError, EOFError, zlib.error):
         return None
-    if len(first) == MAX_LINE_BYTES or b"\r" in first.rstrip(b"\r\n") or b"\0" in first:
+    if any(len(line) == MAX_LINE_BYTES for line in lines):
+        return None
+    if any(b"\r" in line.rstrip(b"\r\n") or b"\0" in line for line in lines):
         return None
     try:
-        return first.decode("utf-8-sig").rstrip("\r\n")
+        header = lines[0].decode("utf-8-sig")
     except UnicodeDecodeError:
         return None
+    return [header.rstrip("\r\n"), lines[1].decode("utf-8", "replace").rstrip("\r\n")]
 
 
 def _unique(names: list[str]) -> list[str]:
@@ -243,118 +298,273 @@ def _unique(names: list[str]) -> list[str]:
     return [name if lower[n] not in lower[:n] else f"{name}_{n}" for n, name in enumerate(names)]
 
 
-def _open_ndjson(con: duckdb.DuckDBPyConnection, path: Path, needed: set[str]) -> Opened:
-    con.execute("drop table if exists reject_errors")
-    con.execute("drop table if exists reject_scans")
+def _open_ndjson(con: duckdb.DuckDBPyConnection, parts: Sequence[Part], wanted: _Wanted) -> Opened:
     # lines, not JSON: a reader of JSON drops what it cannot parse, or stops
-    con.execute(
-        f"""
-        create or replace temp table extract_lines as
-        select row_number() over () as line_number, line
-        from {_LINES}
-        """,
-        [str(path)],
-    )
-    _collect_rejects(con, "extract_lines")
-    kept = sorted(needed)
-    structure = json.dumps(dict.fromkeys(kept, "VARCHAR"))
+    con.execute("drop table if exists extract_lines")
+    _load(con, "extract_lines", parts, ", line", _LINES)
+    _collect_rejects(con, "extract_lines", parts)
+    structure = json.dumps(dict.fromkeys(wanted.needed, "VARCHAR"))
     fields = "".join(
-        f", row_text[{text_in_sql(column)}] as {name_in_sql(column)}" for column in kept
+        f", row_text[{text_in_sql(column)}] as {name_in_sql(column)}" for column in wanted.needed
     )
+    # a byte-order mark is no part of the first object
+    signs = "' ' || chr(9) || chr(13) || chr(65279)"
     con.execute(
         f"""
         create or replace temp table {ROWS} as
         select line_number{fields}
         from (
-            select line_number, try(from_json(line, {text_in_sql(structure)})) as row_text
+            select
+                line_number,
+                try(from_json(ltrim(line, chr(65279)), {text_in_sql(structure)})) as row_text
             from extract_lines
-            where starts_with(ltrim(line, ' ' || chr(9) || chr(13)), '{{')
+            where starts_with(ltrim(line, {signs}), '{{')
         )
         where row_text is not null
         """
     )
     # what is not an object gave no row; looked for only if there is any
-    present = "".join(f", count({name_in_sql(column)})" for column in kept)
     counts = con.execute(
-        f"select (select count(*) from extract_lines), count(*){present} from {ROWS}"
+        f"select (select count(*) from extract_lines), (select count(*) from {ROWS})"
     ).fetchone()
-    assert counts is not None  # an aggregate has one row
-    lines, objects, *values = counts
+    assert counts is not None  # a row of two counts
+    lines, objects = counts
     if lines > objects:
         con.execute(
             f"""
             insert into {MALFORMED}
             select line_number, 'not a JSON object', line
             from extract_lines anti join {ROWS} using (line_number)
-            where trim(line) <> ''
+            where trim(line, {signs}) <> ''
             """
         )
-    columns = tuple(kept)
-    if not all(values):  # a key without any value may be there all the same
-        found = con.execute(
-            f"""
-            select distinct unnest(json_keys(line)) as key
-            from extract_lines semi join {ROWS} using (line_number)
-            order by key
-            """
-        ).fetchall()
-        columns = tuple(row[0] for row in found)
-        _require(path, columns, needed)
+    columns = _keys(con, parts)
+    _check_keys(con, parts, columns, wanted)
     con.execute("drop table extract_lines")
     return Opened(columns=columns, is_typed=False)
 
 
+_KEY_SAMPLE = 2_000
+
+
+def _keys(con: duckdb.DuckDBPyConnection, parts: Sequence[Part]) -> tuple[tuple[str, ...], ...]:
+    """The keys of each part's objects, out of a sample that is spread over all lines."""
+    found = dict(
+        con.execute(
+            f"""
+            with
+
+            sampled as (
+                select line_number, line
+                from extract_lines
+                where {line_of("line_number")} % (
+                    select 1 + max({line_of("line_number")}) // {_KEY_SAMPLE} from extract_lines
+                ) in (0, 1)
+            ),
+
+            keys as (
+                select distinct
+                    {part_of("line_number")} as part,
+                    unnest(json_keys(ltrim(line, chr(65279)))) as key,
+                from sampled
+                semi join {ROWS} using (line_number)
+            )
+
+            select part, list(key order by key) from keys group by part
+            """
+        ).fetchall()
+    )
+    return tuple(tuple(found.get(part.number, ())) for part in parts)
+
+
+def _check_keys(
+    con: duckdb.DuckDBPyConnection,
+    parts: Sequence[Part],
+    columns: tuple[tuple[str, ...], ...],
+    wanted: _Wanted,
+) -> None:
+    """Miss a required key only where no object at all has it: objects leave out what is empty."""
+    for part, keys in zip(parts, columns, strict=True):
+        if not wanted.required <= set(keys) and keys:
+            here = f"from extract_lines semi join {ROWS} using (line_number) "
+            here += f"where {part_of('line_number')} = {part.number}"
+            rows = con.execute(
+                f"select distinct unnest(json_keys(ltrim(line, chr(65279)))) {here} order by all"
+            ).fetchall()
+            wanted.check(part, tuple(key for (key,) in rows))
+
+
 def _open_lines(
-    con: duckdb.DuckDBPyConnection, path: Path, header_lines: int, needed: set[str]
+    con: duckdb.DuckDBPyConnection, parts: Sequence[Part], header_lines: int, wanted: _Wanted
 ) -> Opened:
     columns = ("line",)
-    _require(path, columns, needed)
-    con.execute("drop table if exists reject_errors")
-    con.execute("drop table if exists reject_scans")
+    wanted.check(parts[0], columns)
+    con.execute(f"drop table if exists {ROWS}")
+    _load(con, ROWS, parts, ", line", _LINES)
+    _collect_rejects(con, ROWS, parts)
     con.execute(
-        f"""
-        create or replace temp table {ROWS} as
-        select row_number() over () as line_number, line
-        from {_LINES}
-        """,
-        [str(path)],
-    )
-    _collect_rejects(con, ROWS)
-    con.execute(
-        f"delete from {ROWS} where line_number <= ? or trim(line) = '' or line is null",
+        f"delete from {ROWS} "
+        f"where {line_of('line_number')} <= ? or trim(line) = '' or line is null",
         [header_lines],
     )
-    return Opened(columns=columns, is_typed=False)
+    return Opened(columns=(columns,) * len(parts), is_typed=False)
 
 
-def _open_parquet(con: duckdb.DuckDBPyConnection, path: Path, needed: set[str]) -> Opened:
-    described = con.execute("describe from read_parquet(?)", [str(path)]).fetchall()
-    columns = tuple(row[0] for row in described)
-    _require(path, columns, needed)
-    rows = (
-        f"(select file_row_number + 1 as line_number, {_keep(columns, needed)} "
-        f"from read_parquet({text_in_sql(path)}, file_row_number = true))"
-    )
-    return Opened(columns=columns, is_typed=True, rows=rows)
+def _open_json(
+    con: duckdb.DuckDBPyConnection, parts: Sequence[Part], records: str | None, wanted: _Wanted
+) -> Opened:
+    """Documents of their own: an array of records at ``records``, or one record that is the whole.
+
+    A record's line number is its place in the document; ``document`` is what surrounds it.
+    """
+    fields = [column for column in wanted.needed if column != "document"]
+    structure = json.dumps(dict.fromkeys(fields, "VARCHAR"))
+    kept = "".join(f", row_text[{text_in_sql(c)}] as {name_in_sql(c)}" for c in fields)
+    document = ", document::varchar as document" if "document" in wanted.needed else ""
+    con.execute(f"drop table if exists {ROWS}")
+    con.execute(f"create temp table {ROWS} (line_number bigint)")
+    for column in wanted.needed:
+        con.execute(f"alter table {ROWS} add column {name_in_sql(column)} varchar")
+    columns = []
+    for part in parts:
+        con.execute(
+            f"""
+            create or replace temp table extract_records as
+            select
+                {part.number << _PART_BITS} + row_number() over () as line_number,
+                document,
+                record,
+            from (
+                select
+                    document,
+                    unnest(
+                        if(json_type(found) = 'ARRAY', from_json(found, '["json"]'), [found])
+                    ) as record,
+                from (
+                    select document, json_extract(document, $records) as found
+                    from (select ltrim($text, chr(65279))::json as document)
+                )
+                where json_type(found) in ('ARRAY', 'OBJECT')
+            )
+            """,
+            {"text": _text_of(con, part), "records": records or "$"},
+        )
+        if con.execute("select 1 from extract_records limit 1").fetchone() is None:
+            raise ExtractError(
+                f"{part.name}: no records at {records or '$'}. "
+                "Correct reader.records in the sources file."
+            )
+        con.execute(
+            f"""
+            insert into {MALFORMED}
+            select line_number, 'not a JSON object', record::varchar
+            from extract_records
+            where json_type(record) <> 'OBJECT'
+            """
+        )
+        con.execute(
+            f"""
+            insert into {ROWS} by name
+            select line_number{document}{kept}
+            from (
+                select
+                    line_number,
+                    document,
+                    from_json(record, {text_in_sql(structure)}) as row_text,
+                from extract_records
+                where json_type(record) = 'OBJECT'
+            )
+            """
+        )
+        keys = con.execute(
+            "select distinct unnest(json_keys(record)) as key from extract_records "
+            "where json_type(record) = 'OBJECT' order by key"
+        ).fetchall()
+        columns.append(("document", *(key for (key,) in keys)))
+        if keys:
+            wanted.check(part, columns[-1])
+    con.execute("drop table extract_records")
+    return Opened(columns=tuple(columns), is_typed=False)
 
 
-def _collect_rejects(con: duckdb.DuckDBPyConnection, rows: str) -> None:
+def _text_of(con: duckdb.DuckDBPyConnection, part: Part) -> str:
+    if "://" in part.location:
+        row = con.execute("select content from read_text(?)", [_literal(part.location)]).fetchone()
+        return str(row[0]) if row else ""
+    try:
+        with (
+            gzip.open(part.location)
+            if part.location.endswith(".gz")
+            else Path(part.location).open("rb") as file
+        ):
+            return file.read().decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise ExtractError(f"{part.name}: is not UTF-8: {error}") from None
+    except (OSError, EOFError, zlib.error) as error:
+        raise ExtractError(f"{part.name}: cannot be read: {error}") from None
+
+
+def _open_parquet(
+    con: duckdb.DuckDBPyConnection, parts: Sequence[Part], wanted: _Wanted, as_text: bool
+) -> Opened:
+    columns, relations = [], []
+    for part in parts:
+        location = text_in_sql(_literal(part.location))
+        described = con.execute(f"describe from read_parquet({location})").fetchall()
+        names = tuple(row[0] for row in described)
+        wanted.check(part, names)
+        columns.append(names)
+        texts = {name: _as_text(name, kind) for name, kind, *_ in described}
+        found = {name.lower(): name for name in names}
+        kept = "".join(
+            f", {texts[found[c.lower()]] if as_text else name_in_sql(found[c.lower()])}"
+            f" as {name_in_sql(c)}"
+            if c.lower() in found
+            else f", null as {name_in_sql(c)}"
+            for c in wanted.needed
+        )
+        relations.append(
+            f"select file_row_number + {(part.number << _PART_BITS) + 1} as line_number{kept} "
+            f"from read_parquet({location}, file_row_number = true)"
+        )
+    rows = f"({' union all '.join(relations)})"
+    return Opened(columns=tuple(columns), is_typed=not as_text, rows=rows)
+
+
+def _as_text(name: str, kind: str) -> str:
+    nested = kind.endswith("]") or kind.startswith(("STRUCT", "MAP", "UNION"))
+    quoted = name_in_sql(name)
+    return f"to_json({quoted})::varchar" if nested else f"{quoted}::varchar"
+
+
+def _collect_rejects(con: duckdb.DuckDBPyConnection, rows: str, parts: Sequence[Part]) -> None:
     """Move DuckDB's list of unreadable lines to MALFORMED; count them into ``rows``' numbers."""
     if con.execute("select 1 from reject_errors limit 1").fetchone() is None:
         return
     words = text_in_sql(json.dumps(_READ_ERRORS))
     con.execute(
         f"""
-        insert into {MALFORMED}
+        create or replace temp table extract_unreadable as
         select
-            line,
-            coalesce(any_value({words}::json->>error_type::varchar), 'malformed line'),
-            trim(any_value(csv_line), chr(10) || chr(13)),
+            (parts.number::bigint << {_PART_BITS}) + line as line_number,
+            coalesce(any_value({words}::json->>error_type::varchar), 'malformed line') as reason,
+            trim(any_value(csv_line), chr(10) || chr(13)) as line,
         from reject_errors
-        group by line
-        """
+        inner join reject_scans using (scan_id, file_id)
+        inner join (
+            select unnest($locations) as file_path, unnest($numbers) as number
+        ) as parts using (file_path)
+        group by all
+        """,
+        {
+            "locations": [part.location for part in parts],
+            "numbers": [part.number for part in parts],
+        },
     )
-    # the i-th unreadable line, at line r, shifts the readable ones from number r - i on
+    con.execute("delete from reject_errors")
+    con.execute("delete from reject_scans")
+    con.execute(f"insert into {MALFORMED} from extract_unreadable")
+    # the i-th unreadable line of a part, at line r, shifts the readable ones from number r - i on
     con.execute(
         f"""
         update {rows} set line_number = line_number + shifts.lines
@@ -362,30 +572,21 @@ def _collect_rejects(con: duckdb.DuckDBPyConnection, rows: str) -> None:
             select {rows}.line_number as was, count(*) as lines
             from {rows}
             inner join (
-                select line_number - row_number() over (order by line_number) + 1 as first_shifted
-                from {MALFORMED}
-            ) on {rows}.line_number >= first_shifted
+                select
+                    {part_of("line_number")} as part,
+                    line_number + 1 - row_number() over (
+                        partition by {part_of("line_number")} order by line_number
+                    ) as first_shifted,
+                from extract_unreadable
+            ) as unreadable
+                on
+                    {rows}.line_number >= unreadable.first_shifted
+                    and {part_of(f"{rows}.line_number")} = unreadable.part
             group by all
         ) as shifts
         where {rows}.line_number = shifts.was
         """
     )
-
-
-def _require(path: Path, columns: tuple[str, ...], needed: set[str]) -> None:
-    lower = {column.lower() for column in columns}
-    if missing := sorted(column for column in needed if column.lower() not in lower):
-        known = ", ".join(columns[:30]) or "none"
-        raise ExtractError(
-            f"{path}: has no column {', '.join(missing)} (its columns: {known}). "
-            "Correct columns: in the sources file, or check that this is the right export."
-        )
-
-
-def _keep(columns: tuple[str, ...], needed: set[str]) -> str:
-    lower = {column.lower() for column in needed}
-    kept = [name_in_sql(column) for column in columns if column.lower() in lower]
-    return ", ".join(kept) or "null as nothing"
 
 
 def _first_line(error: Exception) -> str:

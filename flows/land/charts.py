@@ -9,12 +9,13 @@ import duckdb
 
 from flows.errors import ExtractError
 from flows.extract.apple_charts import Fetch
+from flows.extract.found import Extract
 from flows.formats.apple_rss import APPLE_RSS
 from flows.formats.chart_documents import read_document
 from flows.formats.custom_charts import read_custom
 from flows.formats.itunes_rss import ITUNES_RSS
 from flows.land import ledger
-from flows.land.ledger import Extract, Landed
+from flows.land.ledger import Landed
 from flows.land.snapshots import mark_unchanged
 from flows.sources import ChartFeed, ChartFiles
 

@@ -24,7 +24,10 @@ _REPLACE = {
         )
     """,
     "raw.event_sources": """
-        select source->>'name', source->>'app_id', (source->>'complete_through')::date
+        select
+            source->>'name', source->>'app_id', (source->>'complete_through')::date,
+            source->>'identity',
+            (source->'rejects'->>'warning')::double, (source->'rejects'->>'critical')::double
         from (select unnest(from_json($events, '["json"]')) as source)
     """,
 }

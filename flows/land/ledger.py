@@ -7,35 +7,15 @@ import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
 import duckdb
 
 from flows.errors import AfterhypeError, ExtractError
+from flows.extract.found import Extract, Found, found_file
+from flows.land import identities
 from flows.land.snapshots import mark_unchanged
-
-
-@dataclass(frozen=True, kw_only=True)
-class Extract:
-    """One extract that was found: where it lies and what its content is.
-
-    ``modified_at`` is naive UTC; ``checksum`` is the SHA-256 of the bytes, in hex.
-    """
-
-    source: str
-    kind: str
-    format: str
-    uri: str
-    path: Path
-    checksum: str
-    bytes: int
-    modified_at: datetime
-
-    @property
-    def extract_id(self) -> str:
-        """The same content of the same source has the same id, wherever its file lies."""
-        return hashlib.sha256(f"{self.source}\0{self.checksum}".encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,20 +30,29 @@ class Landed:
     max_event_time: datetime | None = None
 
 
-def identify(path: Path, *, source: str, kind: str, format: str) -> Extract:
+@dataclass(frozen=True, kw_only=True)
+class Seen:
+    """What a listing told of a file whose content the ledger knows; see extract.found.Found."""
+
+    bytes: int
+    modified_at: datetime
+    etag: str | None
+
+
+def identify(found: Found, *, source: str, kind: str, format: str) -> Extract:
     """Read a file once for its checksum. Raises OSError when it cannot be read."""
-    with path.open("rb") as file:
+    with Path(found.uri).open("rb") as file:
         checksum = hashlib.file_digest(file, "sha256").hexdigest()
-    stat = path.stat()
     return Extract(
         source=source,
         kind=kind,
         format=format,
-        uri=str(path),
-        path=path,
+        uri=found.uri,
+        location=found.uri,
         checksum=checksum,
-        bytes=stat.st_size,
-        modified_at=datetime.fromtimestamp(stat.st_mtime, UTC).replace(tzinfo=None),
+        bytes=found.bytes,
+        modified_at=found.modified_at,
+        etag=found.etag,
     )
 
 
@@ -72,7 +61,7 @@ def identify_fetch(path: Path, *, source: str, format: str) -> Extract:
 
     The same bytes fetched an hour later are another fetch: the chart stood still.
     """
-    extract = identify(path, source=source, kind="ranks", format=format)
+    extract = identify(found_file(path), source=source, kind="ranks", format=format)
     told = hashlib.sha256(f"{path}\0{extract.checksum}".encode()).hexdigest()
     return replace(extract, checksum=told)
 
@@ -92,7 +81,7 @@ def one_transaction(
     What cannot be read leaves a ``failed`` row in the ledger and its ExtractError goes on.
     """
     try:
-        with _changes(con):
+        with changes(con):
             yield
     except ExtractError as error:
         record_failure(con, extract, str(error), now)
@@ -128,6 +117,7 @@ def _write(
         select
             $extract_id as extract_id, $source as source, $kind as kind, $format as format,
             $uri as uri, $checksum as checksum, $bytes as bytes, $modified_at as modified_at,
+            $etag as etag,
             $rows_seen as rows_seen, $rows_landed as rows_landed,
             $rows_rejected as rows_rejected, $rows_duplicate as rows_duplicate,
             $min_event_time as min_event_time, $max_event_time as max_event_time,
@@ -142,6 +132,7 @@ def _write(
             "checksum": extract.checksum,
             "bytes": extract.bytes,
             "modified_at": extract.modified_at,
+            "etag": extract.etag,
             "rows_seen": outcome.rows_seen,
             "rows_landed": outcome.rows_landed,
             "rows_rejected": outcome.rows_rejected,
@@ -155,16 +146,44 @@ def _write(
     )
 
 
-def unchanged_files(con: duckdb.DuckDBPyConnection, source: str) -> dict[str, tuple[int, datetime]]:
-    """Size and modification time of the files that need not be read again, by uri.
+def seen_files(con: duckdb.DuckDBPyConnection, source: str) -> dict[str, Seen]:
+    """The files that need not be read again as long as a listing tells the same, by uri.
 
     A failed one is left out: it is tried again.
     """
     rows = con.execute(
-        "select uri, bytes, modified_at from raw.extracts where source = ? and status <> 'failed'",
+        """
+        select uri, bytes, modified_at, etag
+        from (
+            select uri, bytes, modified_at, etag, landed_at as seen_at, source
+            from raw.extracts where status <> 'failed'
+            union all
+            select uri, bytes, modified_at, etag, seen_at, source from ops.seen_files
+        )
+        where source = ?
+        order by seen_at
+        """,
         [source],
     ).fetchall()
-    return {uri: (size, modified_at) for uri, size, modified_at in rows}
+    return {
+        uri: Seen(bytes=size, modified_at=modified_at, etag=etag)
+        for uri, size, modified_at, etag in rows
+    }
+
+
+def mark_seen(con: duckdb.DuckDBPyConnection, extract: Extract) -> None:
+    """Remember a file whose content is known under another name: no need to read it again."""
+    con.execute(
+        "insert into ops.seen_files values (?, ?, ?, ?, ?, ?, now()::timestamp)",
+        [
+            extract.extract_id,
+            extract.source,
+            extract.uri,
+            extract.bytes,
+            extract.modified_at,
+            extract.etag,
+        ],
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -244,6 +263,34 @@ def release(con: duckdb.DuckDBPyConnection, extract_id: str) -> None:
         _demote(con, extract_id)
 
 
+def supersede(con: duckdb.DuckDBPyConnection, newer: Extract) -> None:
+    """Discard what an older version of an extract, at the same path, had landed.
+
+    To be called within ``changes`` after the newer one has landed. Events that both hold are the
+    newer one's from now on. Raises AfterhypeError where raw events of the older one were pruned.
+    """
+    older = con.execute(
+        """
+        select extract_id from raw.extracts
+        where
+            source = ? and uri = ? and extract_id <> ?
+            and status in ('landed', 'quarantined')
+        """,
+        [newer.source, newer.uri, newer.extract_id],
+    ).fetchall()
+    for (extract_id,) in older:
+        _refuse_pruned(con, extract_id)
+        _disturb(con, "select * from raw.app_events where extract_id = $extract_id", extract_id)
+        con.execute(
+            "update raw.extracts set status = 'discarded', error = ? where extract_id = ?",
+            [f"replaced by a newer version, extract {newer.extract_id}", extract_id],
+        )
+        _promote(con, extract_id)
+        _delete_rows(con, extract_id)
+    if older:
+        identities.resolve(con)
+
+
 def discard(con: duckdb.DuckDBPyConnection, extract_id: str) -> None:
     """Delete a quarantined extract's rows. Its ledger row and rejects stay: it lands no more."""
     with _change(con, extract_id, "quarantined", "discarded", None):
@@ -258,9 +305,16 @@ def forget(con: duckdb.DuckDBPyConnection, extract_id: str) -> None:
     status = _status(con, extract_id)
     if status == "landed":
         quarantine(con, extract_id, "to be landed anew")
-    with _changes(con):
+    with changes(con):
         _delete_rows(con, extract_id)
-        for table in ("raw.rejects", "raw.extracts", "ops.built_extracts"):
+        for table in (
+            "raw.rejects",
+            "raw.extract_columns",
+            "raw.schema_drift",
+            "raw.extracts",
+            "ops.seen_files",
+            "ops.built_extracts",
+        ):
             con.execute(f"delete from {table} where extract_id = ?", [extract_id])
 
 
@@ -268,6 +322,7 @@ def _delete_rows(con: duckdb.DuckDBPyConnection, extract_id: str) -> None:
     for table in (
         "raw.app_events",
         "raw.app_event_duplicates",
+        "raw.identity_links",
         "raw.chart_snapshots",
         "raw.chart_ranks",
     ):
@@ -291,8 +346,15 @@ def _disturb(con: duckdb.DuckDBPyConnection, events: str, extract_id: str | None
     con.execute(
         f"""
         insert into ops.disturbed_events
-        select extract_id, app_id, user_key, event_time from ({events})
-        where extract_id in (from ops.built_extracts)
+        select
+            events.extract_id,
+            events.app_id,
+            coalesce(aliases.user_key, events.user_key),
+            events.event_time,
+        from ({events}) as events
+        left join raw.user_aliases as aliases
+            on events.app_id = aliases.app_id and events.user_key = aliases.alias_key
+        where events.extract_id in (from ops.built_extracts)
         """,
         {"extract_id": extract_id} if extract_id else {},
     )
@@ -311,7 +373,8 @@ def _status(con: duckdb.DuckDBPyConnection, extract_id: str) -> str:
 
 
 @contextmanager
-def _changes(con: duckdb.DuckDBPyConnection) -> Iterator[None]:
+def changes(con: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    """All that a block does to the warehouse, or nothing of it."""
     con.begin()
     try:
         yield
@@ -332,13 +395,14 @@ def _change(
     status = _status(con, extract_id)
     if status != before:
         raise AfterhypeError(f"extract {extract_id} is {status}, not {before}: nothing to do")
-    with _changes(con):
+    with changes(con):
         con.execute(
             "update raw.extracts set status = ?, error = coalesce(?, error) where extract_id = ?",
             [after, reason, extract_id],
         )
         yield
         mark_unchanged(con, extract_id)
+        identities.resolve(con)
 
 
 def _promote(con: duckdb.DuckDBPyConnection, hidden: str) -> None:

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
-from pathlib import Path
+from datetime import date, datetime
 
 import duckdb
 
 from flows.errors import ExtractError
 from flows.extract.apple_charts import Fetch
 from flows.extract.files import between, list_files
+from flows.extract.found import Extract, Found
 from flows.land import ledger
+from flows.land.batches import batches
 from flows.land.charts import land_chart_fetch, land_chart_file
 from flows.land.events import land_events
-from flows.land.ledger import Extract, Landed
+from flows.land.ledger import Landed, Seen
 from flows.settings import Settings
 from flows.sources import ChartFeed, ChartFiles, EventSource
 
@@ -64,34 +65,31 @@ def land_files(
 ) -> SourceLanding:
     """Land the files of ``source`` that the ledger does not know yet; ``days`` narrows them.
 
-    A file whose size and modification time are unchanged is not even read; one whose content was
-    landed before under another name is read for its checksum only.
+    A file whose size and modification time (or ETag) are unchanged is not even read; one whose
+    content was landed before under another name is read for its checksum, once.
     """
     try:
-        paths = list_files(source, settings.sources, settings.home)
+        found = list_files(source, settings.sources, settings.home)
     except ExtractError as error:
         return SourceLanding(source=source.name, landed={}, failed=(str(error),))
     if days:
-        paths = between(paths, *days)
-    seen = ledger.unchanged_files(con, source.name)
+        found = between(found, *days)
+    seen = ledger.seen_files(con, source.name)
+    new = [one for one in found if not _is_unchanged(one, seen.get(one.uri))]
     landed: dict[str, Landed] = {}
     failed: list[str] = []
-    for done, path in enumerate(paths):
-        advance(done, len(paths))
-        try:
-            if seen.get(str(path)) == _size_and_time(path):
-                continue
-            extract = _identify(source, path)
-            if not ledger.is_recorded(con, extract.extract_id):
-                landed[extract.extract_id] = _land(con, extract, source, settings, now)
-        except (ExtractError, OSError) as error:
-            failed.append(str(error))
-    advance(len(paths), len(paths))
+    done = len(found) - len(new)
+    for batch in batches(new):
+        advance(done, len(found))
+        extracts = _identified(con, source, batch, failed)
+        landed |= _land(con, extracts, source, settings, now, failed)
+        done += len(batch)
+    advance(done, len(found))
     return SourceLanding(
         source=source.name,
         landed=landed,
         failed=tuple(failed),
-        known=len(paths) - len(landed) - len(failed),
+        known=len(found) - len(landed) - len(failed),
         unchanged=ledger.unchanged_charts(con, list(landed)),
     )
 
@@ -119,23 +117,58 @@ def land_fetches(
     )
 
 
-def _identify(source: EventSource | ChartFiles, path: Path) -> Extract:
+def _is_unchanged(found: Found, seen: Seen | None) -> bool:
+    if seen is None or found.bytes != seen.bytes:
+        return False
+    if found.etag and seen.etag:
+        return found.etag == seen.etag
+    return found.modified_at == seen.modified_at
+
+
+def _identified(
+    con: duckdb.DuckDBPyConnection,
+    source: EventSource | ChartFiles,
+    batch: Sequence[Found],
+    failed: list[str],
+) -> list[Extract]:
+    """Read each file once for its checksum, and leave out those whose content is known."""
     kind = "events" if isinstance(source, EventSource) else "ranks"
-    return ledger.identify(path, source=source.name, kind=kind, format=source.format)
+    extracts: dict[str, Extract] = {}
+    for found in batch:
+        try:
+            extract = ledger.identify(found, source=source.name, kind=kind, format=source.format)
+        except (ExtractError, OSError) as error:
+            failed.append(str(error))
+            continue
+        if ledger.is_recorded(con, extract.extract_id) or extract.extract_id in extracts:
+            ledger.mark_seen(con, extract)
+        else:
+            extracts[extract.extract_id] = extract
+    return list(extracts.values())
 
 
 def _land(
     con: duckdb.DuckDBPyConnection,
-    extract: Extract,
+    extracts: Sequence[Extract],
     source: EventSource | ChartFiles,
     settings: Settings,
     now: datetime,
-) -> Landed:
-    if isinstance(source, EventSource):
-        return land_events(con, extract, source, settings, now)
-    return land_chart_file(con, extract, source, now)
-
-
-def _size_and_time(path: Path) -> tuple[int, datetime]:
-    stat = path.stat()
-    return stat.st_size, datetime.fromtimestamp(stat.st_mtime, UTC).replace(tzinfo=None)
+    failed: list[str],
+) -> dict[str, Landed]:
+    """Land extracts together; where that fails, one by one, so that only the broken ones fail."""
+    if isinstance(source, EventSource) and len(extracts) > 1:
+        try:
+            return land_events(con, extracts, source, settings, now)
+        except ExtractError:
+            pass  # which of them it is shows when they land alone
+    landed: dict[str, Landed] = {}
+    for extract in extracts:
+        try:
+            if isinstance(source, EventSource):
+                landed |= land_events(con, [extract], source, settings, now)
+            else:
+                landed[extract.extract_id] = land_chart_file(con, extract, source, now)
+        except (ExtractError, OSError) as error:
+            ledger.record_failure(con, extract, str(error), now)
+            failed.append(str(error))
+    return landed

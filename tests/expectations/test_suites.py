@@ -82,13 +82,25 @@ PROVOCATIONS = [
     ),
     (
         "raw_events",
-        "at most half of",
+        "the share of an extract's rows that are rejected",
         "update raw.extracts set rows_rejected = 7, rows_seen = 13 where kind = 'events'",
     ),
     (
         "raw_events",
-        "at most 5 %",
+        "the share of an extract's rows that are rejected",
+        "update raw.extracts set rows_rejected = 1, rows_seen = 7 where kind = 'events';"
+        " update raw.event_sources set reject_share_critical = 0.1",
+    ),
+    (
+        "raw_events",
+        "few of an extract's rows are rejected",
         "update raw.extracts set rows_rejected = 1, rows_seen = 7 where kind = 'events'",
+    ),
+    (
+        "raw_events",
+        "few of an extract's rows are rejected",
+        "update raw.extracts set rows_rejected = 1, rows_seen = 101 where kind = 'events';"
+        " update raw.event_sources set reject_share_warning = 0",
     ),
     ("raw_events", "an extract holds exactly", "delete from raw.app_events where platform = 'ios'"),
     (

@@ -6,6 +6,8 @@ from datetime import datetime
 
 import pytest
 
+from flows.errors import ExtractError
+from flows.extract.found import found_file
 from flows.land import ledger
 from flows.land.events import land_events
 from flows.settings import Settings
@@ -51,7 +53,13 @@ def land(con, settings, tmp_path):
             columns=columns,
             extracts_overlap=overlap,
         )
-        extract = ledger.identify(path, source=source, kind="events", format="custom")
-        return extract.extract_id, land_events(con, extract, event_source, settings, now)
+        found = found_file(path)
+        extract = ledger.identify(found, source=source, kind="events", format="custom")
+        try:
+            landed = land_events(con, [extract], event_source, settings, now)
+        except ExtractError as error:
+            ledger.record_failure(con, extract, str(error), now)
+            raise
+        return extract.extract_id, landed[extract.extract_id]
 
     return land_file

@@ -8,6 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from flows.errors import AfterhypeError
+from flows.extract.found import found_file
 from flows.land import ledger
 from flows.land.events import land_events
 from flows.settings import Settings
@@ -132,8 +133,8 @@ def _land(con, config, folder, number, ids):
     source = EventSource(
         name="chat", app_id="chat", uri=str(path), reader={"type": "csv"}, columns=BY_NAME
     )
-    extract = ledger.identify(path, source="chat", kind="events", format="custom")
-    land_events(con, extract, source, config, NOW)
+    extract = ledger.identify(found_file(path), source="chat", kind="events", format="custom")
+    land_events(con, [extract], source, config, NOW)
     return extract.extract_id
 
 

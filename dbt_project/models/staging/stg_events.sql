@@ -4,6 +4,10 @@ app_events as (
     select * from {{ source('raw', 'app_events') }}
 ),
 
+user_aliases as (
+    select * from {{ source('raw', 'user_aliases') }}
+),
+
 extracts as (
     select * from {{ ref('stg_extracts') }}
 ),
@@ -11,6 +15,7 @@ extracts as (
 visible as (
     select
         app_events.*,
+        coalesce(user_aliases.user_key, app_events.user_key) as known_user_key,
         {{ segment('app_events.platform', 'platform') }} as platform_segment,
         {{ segment('app_events.country', 'country') }} as country_segment,
         {{ segment('app_events.channel', 'channel') }} as channel_segment,
@@ -20,13 +25,17 @@ visible as (
         on
             app_events.extract_id = extracts.extract_id
             and extracts.is_visible
+    left join user_aliases
+        on
+            app_events.app_id = user_aliases.app_id
+            and app_events.user_key = user_aliases.alias_key
 ),
 
 final as (
     select
         app_id,
         event_id,
-        user_key,
+        known_user_key as user_key,
         event_name,
         event_time,
         {{ reporting_day('event_time') }} as activity_date,

@@ -1,0 +1,69 @@
+"""A file or an object that a listing found, and the extract that its content makes it."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path, PurePosixPath
+
+
+@dataclass(frozen=True, kw_only=True)
+class Found:
+    """``uri`` is a local path or a remote URI, ``modified_at`` naive UTC, ``etag`` the store's."""
+
+    uri: str
+    bytes: int
+    modified_at: datetime
+    etag: str | None = None
+
+    @property
+    def name(self) -> str:
+        """The last part of the path."""
+        return PurePosixPath(self.uri).name
+
+    @property
+    def is_local(self) -> bool:
+        return "://" not in self.uri
+
+
+@dataclass(frozen=True, kw_only=True)
+class Extract:
+    """One extract that was found: where it lies and what its content is.
+
+    ``location`` is what DuckDB reads, a local path or a remote URI. ``modified_at`` is naive UTC;
+    ``checksum`` is the SHA-256 of the bytes, in hex. ``problem`` is what was found wrong with the
+    bytes as they went by.
+    """
+
+    source: str
+    kind: str
+    format: str
+    uri: str
+    location: str
+    checksum: str
+    bytes: int
+    modified_at: datetime
+    etag: str | None = None
+    problem: str | None = None
+
+    @property
+    def extract_id(self) -> str:
+        """The same content of the same source has the same id, wherever its file lies."""
+        return hashlib.sha256(f"{self.source}\0{self.checksum}".encode()).hexdigest()[:16]
+
+    @property
+    def is_local(self) -> bool:
+        return "://" not in self.location
+
+    @property
+    def path(self) -> Path:
+        """Of a local extract."""
+        return Path(self.location)
+
+
+def found_file(path: Path) -> Found:
+    """What the file system tells of a file. Raises OSError."""
+    stat = path.stat()
+    modified_at = datetime.fromtimestamp(stat.st_mtime, UTC).replace(tzinfo=None)
+    return Found(uri=str(path), bytes=stat.st_size, modified_at=modified_at)

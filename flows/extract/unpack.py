@@ -1,0 +1,182 @@
+"""Take extracts apart into parts that DuckDB can read: zip members, text of other encodings."""
+
+from __future__ import annotations
+
+import codecs
+import gzip
+import shutil
+import tempfile
+import zipfile
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import BinaryIO, cast
+
+from flows.errors import ExtractError
+from flows.extract.found import Extract
+
+_CHUNK = 1 << 20
+
+_BYTE_ORDER_MARKS = {
+    codecs.BOM_UTF32_LE: "utf-32",  # begins as that of UTF-16 does
+    codecs.BOM_UTF32_BE: "utf-32",
+    codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Part:
+    """What DuckDB reads as one file: a whole extract, or a member of one.
+
+    ``number`` counts the parts of a landing from 0; ``location`` is a local path or a remote URI;
+    ``name`` is what messages call it; ``problem`` is what is known to be wrong with its bytes.
+    """
+
+    number: int
+    location: str
+    name: str
+    extract_id: str = ""
+    member: str | None = None
+    problem: str | None = None
+
+
+@contextmanager
+def unpacked(
+    extracts: Sequence[Extract],
+    scratch: Path,
+    encoding: str | None,
+    stream: Callable[[Extract], Iterable[bytes]],
+) -> Iterator[list[Part]]:
+    """The parts of some extracts, for the length of a block.
+
+    Zip archives are unpacked (folders and empty members left out), UTF-16 and text of the given
+    ``encoding`` is rewritten as UTF-8; all else is read where it lies. Memory is bounded; copies
+    lie in ``scratch``. ``stream`` gives the bytes of a remote extract.
+
+    Raises ExtractError naming the extract when it is empty or damaged.
+    """
+    scratch.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=scratch, prefix="parts-") as folder:
+        found: list[tuple[Extract, str, str | None]] = []
+        for number, extract in enumerate(extracts):
+            if extract.bytes == 0:
+                raise ExtractError(f"{extract.uri}: the file is empty. Has the export finished?")
+            aside = Path(folder) / str(number)
+            found += [(extract, *part) for part in _parts(extract, aside, encoding, stream)]
+        yield [
+            Part(
+                number=number,
+                location=location,
+                name=f"{extract.uri}!{member}" if member else extract.uri,
+                extract_id=extract.extract_id,
+                member=member,
+                problem=extract.problem,
+            )
+            for number, (extract, location, member) in enumerate(found)
+        ]
+
+
+def _parts(
+    extract: Extract,
+    aside: Path,
+    encoding: str | None,
+    stream: Callable[[Extract], Iterable[bytes]],
+) -> Iterator[tuple[str, str | None]]:
+    suffix = PurePosixPath(extract.uri.split("?")[0]).suffix.lower()
+    needs_copy = suffix == ".zip" or encoding is not None
+    if not extract.is_local and not needs_copy:
+        yield extract.location, None
+        return
+    path = Path(extract.location)
+    if not extract.is_local:
+        aside.mkdir()
+        path = aside / f"whole{suffix}"
+        with path.open("wb") as copy:
+            copy.writelines(stream(extract))
+    if zipfile.is_zipfile(path):
+        yield from _members(extract, path, aside, encoding)
+    elif suffix == ".zip":
+        raise ExtractError(f"{extract.uri}: not a whole zip file. Fetch the export again.")
+    else:
+        yield _in_utf8(extract.uri, path, aside, encoding), None
+
+
+def _members(
+    extract: Extract, archive: Path, aside: Path, encoding: str | None
+) -> Iterator[tuple[str, str | None]]:
+    aside.mkdir(exist_ok=True)
+    try:
+        with zipfile.ZipFile(archive) as zipped:
+            wanted = [info for info in zipped.infolist() if _holds_rows(info)]
+            for number, info in enumerate(sorted(wanted, key=lambda info: info.filename)):
+                # a name of our own: one in an archive may lead out of the folder
+                suffixes = "".join(PurePosixPath(info.filename).suffixes[-2:])
+                path = aside / f"{number}{suffixes if suffixes.isascii() else ''}"
+                with zipped.open(info) as member, path.open("wb") as copy:
+                    shutil.copyfileobj(member, copy, _CHUNK)
+                name = f"{extract.uri}!{info.filename}"
+                yield _in_utf8(name, path, aside / f"{number}.utf8", encoding), info.filename
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
+        raise ExtractError(
+            f"{extract.uri}: damaged zip: {error}. Fetch the export again."
+        ) from None
+    except RuntimeError as error:  # what zipfile raises for a member with a password
+        raise ExtractError(f"{extract.uri}: {error}. Unpack it, or export without one.") from None
+    if not wanted:
+        raise ExtractError(f"{extract.uri}: the zip holds no data. Has the export finished?")
+
+
+def _holds_rows(info: zipfile.ZipInfo) -> bool:
+    parts = PurePosixPath(info.filename).parts
+    hidden = any(part.startswith(".") or part == "__MACOSX" for part in parts)
+    return not info.is_dir() and info.file_size > 0 and not hidden
+
+
+def _in_utf8(name: str, path: Path, aside: Path, encoding: str | None) -> str:
+    """The path, or that of a copy in UTF-8 where the text is in another encoding."""
+    with _opened(path) as file:
+        try:
+            head = file.read(1024)
+        except (OSError, EOFError, zlib.error):
+            head = b""  # the reader tells what is wrong with it
+    told = encoding or _encoding_of(head)
+    if told is None:
+        return str(path)
+    aside.mkdir(parents=True, exist_ok=True)
+    copy = aside / f"{path.name.removesuffix('.gz')}"
+    decoder = codecs.getincrementaldecoder(told)()
+    try:
+        with _opened(path) as file, copy.open("w", encoding="utf-8", newline="") as text:
+            while chunk := file.read(_CHUNK):
+                text.write(decoder.decode(chunk))
+            text.write(decoder.decode(b"", final=True))
+    except UnicodeError as error:
+        raise ExtractError(
+            f"{name}: is not {told} throughout: {error}. Correct reader.encoding in the sources "
+            "file, or fetch the export again."
+        ) from None
+    except (EOFError, zlib.error) as error:
+        raise ExtractError(f"{name}: the gzip file is cut off: {error}. Fetch it again.") from None
+    return str(copy)
+
+
+def _encoding_of(head: bytes) -> str | None:
+    """The encoding that the first bytes tell, if it is another than UTF-8."""
+    for mark, encoding in _BYTE_ORDER_MARKS.items():
+        if head.startswith(mark):
+            return encoding
+    # text in which every second byte is zero
+    if len(head) >= 8 and not any(head[1:64:2]) and all(head[0:64:2]):
+        return "utf-16-le"
+    if len(head) >= 8 and not any(head[0:64:2]) and all(head[1:64:2]):
+        return "utf-16-be"
+    return None
+
+
+def _opened(path: Path) -> BinaryIO:
+    if path.suffix == ".gz":
+        return cast(BinaryIO, gzip.open(path))
+    return path.open("rb")

@@ -1,0 +1,134 @@
+"""A source's mapping as SQL expressions, and the columns of an extract that they speak of."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, Literal
+
+import duckdb
+
+from flows.errors import ExtractError
+from flows.formats.event_formats import EVENT_FORMATS
+from flows.sources import ChartFiles, EventSource
+from flows.sql import name_in_sql, text_in_sql
+
+_IDENTITY = ("user_id", "anonymous_id", "event_time", "event_name", "event_id")
+"""Without these an event is another one, or none."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mapped:
+    """``expressions`` by canonical column, over the extract's ``needed`` columns.
+
+    An extract that lacks one of ``required`` is not an extract of this source; any other column
+    that it lacks is null. ``has_types`` says whether expressions expect columns with types of their
+    own (a mapping from the sources file) or text throughout (a vendor's format). ``merges`` says
+    with which known user an anonymous one is merged, where rows tell that at all.
+    """
+
+    expressions: dict[str, str]
+    needed: frozenset[str]
+    required: frozenset[str]
+    has_types: bool = True
+    merges: Literal["first", "last"] | None = None
+
+    def references(self, column: str) -> frozenset[str]:
+        """The extract's columns that a canonical column is made of."""
+        expression = self.expressions.get(column)
+        return column_references(expression) if expression else frozenset()
+
+
+def mapping_in_sql(source: EventSource | ChartFiles) -> Mapped:
+    """A source's mapping. Raises ExtractError naming the one that is not an expression.
+
+    A column whose name is an SQL word, such as at or order, need not be quoted in the sources
+    file.
+    """
+    given = {
+        column: _quoted_if_a_name(source.name, column, expression)
+        for column, expression in source.columns.items()
+    }
+    if isinstance(source, ChartFiles):
+        return _mapped(given, set(given))
+    if source.format == "custom":
+        return _mapped(given, set(given).intersection(_IDENTITY))
+    form = EVENT_FORMATS[source.format]
+    zone = text_in_sql(source.export_timezone or "UTC")
+    standing = {c: e.replace("{timezone}", zone) for c, e in form.columns.items()}
+    expressions = standing | given
+    return Mapped(
+        expressions=expressions,
+        needed=_all_references(expressions),
+        required=form.required,
+        has_types=False,
+        merges=form.merges,
+    )
+
+
+def _mapped(expressions: dict[str, str], required: set[str]) -> Mapped:
+    return Mapped(
+        expressions=expressions,
+        needed=_all_references(expressions),
+        required=_all_references({c: expressions[c] for c in required}),
+        merges="first" if "anonymous_id" in expressions else None,
+    )
+
+
+def _all_references(expressions: Mapping[str, str]) -> frozenset[str]:
+    """Names without regard to case, as DuckDB tells columns apart."""
+    found = sorted(frozenset().union(*(column_references(e) for e in expressions.values())))
+    return frozenset({name.lower(): name for name in found}.values())
+
+
+def _quoted_if_a_name(source: str, column: str, expression: str) -> str:
+    try:
+        column_references(expression)
+    except ExtractError as error:
+        if re.fullmatch(r"[A-Za-z_]\w*", expression):
+            return name_in_sql(expression)
+        raise ExtractError(f"{source}: columns.{column}: {error}") from None
+    return expression
+
+
+@cache
+def column_references(expression: str) -> frozenset[str]:
+    """The columns that a SQL expression speaks of. Raises ExtractError when it is not one."""
+    return frozenset(names[0] for names in _references(_parse(expression)))
+
+
+@cache
+def is_bare_column(expression: str) -> bool:
+    """Whether an expression is nothing but the name of a column."""
+    return bool(_parse(expression).get("class") == "COLUMN_REF")
+
+
+def _parse(expression: str) -> dict[str, Any]:
+    with duckdb.connect() as con:
+        row = con.execute("select json_serialize_sql(?)", [f"select {expression}"]).fetchone()
+    parsed = json.loads(row[0]) if row else {"error": True}
+    if parsed["error"]:
+        raise ExtractError(f"not an SQL expression: {expression!r}: {parsed.get('error_message')}")
+    selected = parsed["statements"][0]["node"]["select_list"]
+    if len(selected) != 1:
+        raise ExtractError(f"more than one SQL expression: {expression!r}")
+    node: dict[str, Any] = selected[0]
+    return node
+
+
+def _references(node: object) -> Iterator[list[str]]:
+    if isinstance(node, dict):
+        if node.get("class") == "COLUMN_REF":
+            yield node["column_names"]
+        if node.get("class") == "LAMBDA":
+            own = [names[0] for names in _references(node["lhs"])]
+            yield from (names for names in _references(node["expr"]) if names[0] not in own)
+            return
+        for value in node.values():
+            yield from _references(value)
+    elif isinstance(node, list):
+        for value in node:
+            yield from _references(value)

@@ -1,0 +1,55 @@
+"""Tell from a file's first bytes how a vendor's format is to be read."""
+
+from __future__ import annotations
+
+import gzip
+import zlib
+from pathlib import Path
+
+from flows.extract.unpack import Part
+from flows.formats.event_format import EventFormat, FileType
+from flows.sources import Reader
+
+HEAD_BYTES = 64 * 1024
+
+
+def reader_of(form: EventFormat, part: Part) -> Reader:
+    """How a file of a vendor's format is read."""
+    kind = _type_of(form, part)
+    if kind == "csv":
+        return Reader(
+            type="csv",
+            delimiter=form.delimiter,
+            quote=form.quote,
+            header=form.header,
+            names=form.names,
+        )
+    return Reader(type=kind)
+
+
+def _type_of(form: EventFormat, part: Part) -> FileType:
+    if "parquet" in form.types and (
+        part.location.endswith(".parquet") or head_of(part.location).startswith(b"PAR1")
+    ):
+        return "parquet"
+    texts = [kind for kind in form.types if kind != "parquet"]
+    if "json" in texts and "ndjson" in texts:
+        return "json" if is_one_document(head_of(part.location)) else "ndjson"
+    return texts[0]
+
+
+def head_of(location: str) -> bytes:
+    """The first bytes of a local file's text, unpacked if it is a gzip; none of a remote one."""
+    if "://" in location:
+        return b""
+    try:
+        with gzip.open(location) if location.endswith(".gz") else Path(location).open("rb") as file:
+            return file.read(HEAD_BYTES)
+    except (OSError, EOFError, zlib.error):
+        return b""
+
+
+def is_one_document(head: bytes) -> bool:
+    """Whether JSON text is a document over many lines rather than one object per line."""
+    text = head.decode("utf-8-sig", "ignore").lstrip()
+    return text.startswith("[") or text.split("\n", 1)[0].strip() == "{"

@@ -1,0 +1,145 @@
+"""Guess from names and values what the columns of an unknown export mean."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+
+import duckdb
+
+from flows.land.times import ZONES, utc_in_sql
+from flows.sql import name_in_sql, text_in_sql
+
+EVENT_NAMES: Mapping[str, Sequence[str]] = {
+    "user_id": (
+        "user_id", "userid", "user", "uid", "customer_id", "customerid", "customer", "member_id",
+        "account_id", "player_id", "distinct_id", "visitor_id", "client_id", "anonymous_id",
+        "device_id", "who", "person", "sender", "src", "source_user", "from_user", "author",
+    ),
+    "event_time": (
+        "event_time", "event_timestamp", "eventtime", "timestamp", "occurred_at", "datetime", "ts",
+        "time", "event_date", "created_at", "at", "when", "date", "day",
+    ),
+    "event_name": (
+        "event_name", "eventname", "event", "event_type", "action", "activity", "what", "name",
+        "type",
+    ),
+    "event_id": ("event_id", "eventid", "insert_id", "message_id", "uuid", "id"),
+    "platform": ("platform", "os", "os_name", "device_os"),
+    "country": ("country", "country_code", "geo_country"),
+    "app_version": ("app_version", "version"),
+    "channel": ("channel", "utm_source", "media_source", "campaign_source", "campaign"),
+}  # fmt: skip
+"""Names under which exports carry a canonical column, the likeliest first."""
+
+CHART_NAMES: Mapping[str, Sequence[str]] = {
+    "rank": ("rank", "position", "ranking"),
+    "store_app_id": (
+        "store_app_id", "app_id", "appid", "track_id", "trackid", "adam_id", "bundle_id",
+        "package_name", "package", "id",
+    ),
+    "storefront": ("storefront", "country", "country_code", "cc", "region", "market"),
+    "store": ("store", "platform"),
+    "chart": ("chart", "chart_type", "collection", "list", "feed"),
+    "genre": ("genre_id", "genre", "category_id", "category"),
+    "snapshot_at": (
+        "snapshot_at", "captured_at", "fetched_at", "generated_at", "generatedat", "crawled_at",
+        "timestamp", "date", "day", "updated",
+    ),
+    "app_name": ("app_name", "title", "name"),
+    "publisher": ("publisher", "developer", "artist_name", "seller"),
+    "url": ("url", "link"),
+}  # fmt: skip
+
+_TIME_FORMATS = (
+    "%Y%m%d",
+    "%Y%m%d%H%M%S",
+    "%Y%m%dT%H%M%SZ",
+    "%d.%m.%Y",
+    "%d.%m.%Y %H:%M",
+    "%d.%m.%Y %H:%M:%S",
+    "%m/%d/%Y",
+    "%m/%d/%Y %H:%M",
+    "%m/%d/%Y %H:%M:%S",
+    "%d/%m/%Y",
+    "%d/%m/%Y %H:%M",
+    "%d/%m/%Y %H:%M:%S",
+    "%d-%b-%Y %H:%M:%S",
+    "%d %b %Y %H:%M:%S",
+    "%b %d, %Y",
+    "%b %d, %Y %I:%M:%S %p",
+    "%a, %d %b %Y %H:%M:%S %z",
+)
+
+_EPOCHS = (
+    (8.0e8, 4.1e9, "to_timestamp({})"),
+    (8.0e11, 4.1e12, "epoch_ms({}::bigint)"),
+    (8.0e14, 4.1e15, "make_timestamp({}::bigint)"),
+    (8.0e17, 4.1e18, "make_timestamp_ns({}::bigint)"),
+)
+
+
+def matching(names: Mapping[str, Sequence[str]], columns: Iterable[str]) -> dict[str, str]:
+    """The column of an export that is likeliest to be each canonical one; each is used once."""
+    by_key = {_key(column): column for column in reversed(list(columns))}
+    taken: dict[str, str] = {}
+    for canonical, candidates in names.items():
+        for candidate in candidates:
+            column = by_key.get(_key(candidate))
+            if column is not None and column not in taken.values():
+                taken[canonical] = column
+                break
+    return taken
+
+
+def time_expression(values: Sequence[str], column: str) -> str | None:
+    """SQL that reads a time from a column (an SQL expression for its text), or None.
+
+    Nearly all of the ``values`` must make sense.
+    """
+    told = [value for value in values if value and value.strip()]
+    if not told:
+        return None
+    if all(re.fullmatch(r"\d{8}", value) for value in told):
+        return _strptime(told, column)
+    numbers = [float(v) for v in told if re.fullmatch(r"\d{9,19}(\.\d+)?", v)]
+    if len(numbers) >= 0.9 * len(told):
+        for low, high, expression in _EPOCHS:
+            if sum(low <= number <= high for number in numbers) >= 0.9 * len(numbers):
+                return expression.format(column)
+        return None
+    with duckdb.connect() as con:
+        con.execute("set TimeZone = 'UTC'")
+        con.execute(ZONES)
+        row = con.execute(
+            f"select count({utc_in_sql('VARCHAR', 'told', 'sample')}) "
+            "from (select unnest(?::varchar[]) as told)",
+            [told],
+        ).fetchone()
+    if row and row[0] >= 0.9 * len(told):
+        return column
+    return _strptime(told, column)
+
+
+def _strptime(values: Sequence[str], column: str) -> str | None:
+    for form in _TIME_FORMATS:
+        if sum(_reads(value, form) for value in values) >= 0.9 * len(values):
+            return f"strptime({column}::varchar, {text_in_sql(form)})"
+    return None
+
+
+def _reads(value: str, form: str) -> bool:
+    try:
+        return 1990 <= datetime.strptime(value, form).year <= 2100
+    except ValueError:
+        return False
+
+
+def in_sql(column: str) -> str:
+    """A column's name as a mapping speaks of it."""
+    return column if re.fullmatch(r"[A-Za-z_]\w*", column) else name_in_sql(column)
+
+
+def _key(name: str) -> str:
+    return re.sub(r"[^a-z0-9]", "", name.lower())

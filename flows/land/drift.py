@@ -1,0 +1,289 @@
+"""Notice when an export's columns are not what they were: record it, and land all the same."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import datetime
+
+import duckdb
+
+from flows.extract.unpack import Part
+from flows.formats.mapping import Mapped
+from flows.formats.reading import Opened, line_of, part_of
+from flows.sources import EventSource
+from flows.sql import name_in_sql, text_in_sql
+
+_SAMPLE_ROWS = 5_000
+"""Rows looked at, spread over the whole of an extract."""
+
+_KINDS = {
+    "integer": "try_cast({} as bigint) is not null",
+    "number": "try_cast({} as double) is not null",
+    "boolean": "{} in ('true', 'false')",
+    "object": "starts_with({}, '{{')",
+    "list": "starts_with({}, '[')",
+    "time": "try_cast({} as timestamp) is not null",
+}
+"""What all of a column's texts look like; anything else is text."""
+
+
+def required_columns(
+    con: duckdb.DuckDBPyConnection, source: EventSource, mapped: Mapped
+) -> frozenset[str]:
+    """The columns without which an extract is refused.
+
+    Beside those without which an event is none: each that no extract of this source ever had, for
+    then the mapping is wrong, not the export.
+    """
+    if not mapped.has_types:
+        return mapped.required
+    known = {
+        name.lower()
+        for (name,) in con.execute(
+            """
+            select distinct column_name
+            from raw.extract_columns
+            semi join (from raw.extracts where source = ?) using (extract_id)
+            """,
+            [source.name],
+        ).fetchall()
+    }
+    return mapped.required | {column for column in mapped.needed if column.lower() not in known}
+
+
+def record(
+    con: duckdb.DuckDBPyConnection,
+    opened: Opened,
+    parts: Sequence[Part],
+    mapped: Mapped,
+    source: str,
+    now: datetime,
+) -> None:
+    """Write the columns of the landed extracts, and how they differ from those of the one before.
+
+    A column is missing only if the mapping needs it. Types are told from a sample of the text;
+    those of one file may differ from its first half to its second.
+    """
+    con.execute("create or replace temp table extract_names (part integer, column_name varchar)")
+    listed = [
+        (part.number, name)
+        for part, names in zip(parts, opened.columns, strict=True)
+        for name in names
+    ]
+    con.execute(
+        "insert into extract_names select unnest($1::integer[]), unnest($2::varchar[])",
+        [[number for number, _ in listed], [name for _, name in listed]],
+    )
+    _profile(con, opened, mapped)
+    ids = [part.extract_id for part in parts]
+    con.execute(
+        """
+        insert into raw.extract_columns
+        select
+            ($ids::varchar[])[names.part + 1] as extract_id,
+            names.column_name,
+            -- the type of the whole: none where its halves or members do not agree
+            case count(distinct types.column_type)
+                when 1 then any_value(types.column_type)
+                when 0 then null
+                else 'text'
+            end,
+        from extract_names as names
+        left join extract_types as types
+            on
+                names.part = types.part
+                and lower(names.column_name) = lower(types.column_name)
+        group by all
+        """,
+        {"ids": ids},
+    )
+    con.execute(
+        """
+        insert into raw.schema_drift
+        select
+            ($ids::varchar[])[part + 1], $source, column_name, 'type changes within the file',
+            max(column_type) filter (half = 0), max(column_type) filter (half = 1), $now,
+        from extract_types
+        where column_name not in (
+            select column_name from raw.schema_drift
+            where source = $source and change = 'type changes within the file'
+        )
+        group by part, column_name
+        having count(distinct column_type) > 1
+        """,
+        {"ids": ids, "source": source, "now": now},
+    )
+    _compare(con, ids, mapped, source, now)
+
+
+def _profile(con: duckdb.DuckDBPyConnection, opened: Opened, mapped: Mapped) -> None:
+    """One row per part, half and mapped column, with the type that its texts look like."""
+    con.execute(
+        "create or replace temp table extract_types "
+        "(part integer, half integer, column_name varchar, column_type varchar)"
+    )
+    columns = sorted(mapped.needed)
+    if opened.is_typed or not columns:
+        if opened.is_typed:
+            _typed_columns(con, opened, mapped)
+        return
+    looks = ", ".join(
+        f"{_kind(name_in_sql(column))} as {name_in_sql(column)}" for column in columns
+    )
+    con.execute(
+        f"""
+        insert into extract_types
+        with
+
+        halved as (
+            select
+                rows.*,
+                last_lines.part,
+                last_lines.last_line,
+            from {opened.rows} as rows
+            inner join (
+                select {part_of("line_number")} as part, max({line_of("line_number")}) as last_line
+                from {opened.rows}
+                group by all
+            ) as last_lines on {part_of("line_number")} = last_lines.part
+            where {line_of("line_number")} % (
+                select 1 + count(*) // {_SAMPLE_ROWS} from {opened.rows}
+            ) = 0 or last_lines.last_line <= {_SAMPLE_ROWS}
+        ),
+
+        looked_at as (
+            select
+                part,
+                if({line_of("line_number")} * 2 > last_line, 1, 0) as half,
+                {looks},
+            from halved
+            group by all
+        )
+
+        unpivot looked_at on columns(* exclude (part, half)) into name column_name value column_type
+        """
+    )
+
+
+def _kind(column: str) -> str:
+    """SQL for what all texts of a column look like; null where there are none."""
+    cases = " ".join(
+        f"when count(*) filter ({look.format(column)}) = count({column}) then {text_in_sql(kind)}"
+        for kind, look in _KINDS.items()
+    )
+    return f"case when count({column}) = 0 then null {cases} else 'text' end"
+
+
+def _typed_columns(con: duckdb.DuckDBPyConnection, opened: Opened, mapped: Mapped) -> None:
+    described = con.execute(f"describe from {opened.rows}").fetchall()
+    types = {name: kind.lower() for name, kind, *_ in described if name in mapped.needed}
+    con.execute(
+        "insert into extract_types "
+        "select part, 0, column_name, ($types::json->>column_name) "
+        "from (select distinct part from extract_names), (select unnest($names) as column_name)",
+        {"types": json.dumps(types), "names": list(types)},
+    )
+
+
+def _compare(
+    con: duckdb.DuckDBPyConnection, ids: list[str], mapped: Mapped, source: str, now: datetime
+) -> None:
+    """What these extracts, in the order in which they landed, have that none had before them.
+
+    A mapped column is missing where the extract before had it. Each novelty is told once: exports
+    that leave out what is empty would otherwise drift to and fro.
+    """
+    con.execute(
+        """
+        insert into raw.schema_drift
+        with
+
+        landed as (
+            select unnest($ids::varchar[]) as extract_id, generate_subscripts($ids, 1) as position
+        ),
+
+        before as (
+            select
+                extract_id,
+                1 - row_number() over (order by landed_at desc, extract_id) as position,
+            from raw.extracts
+            semi join raw.extract_columns using (extract_id)
+            where source = $source and extract_id not in (select extract_id from landed)
+        ),
+
+        known as (
+            select
+                ordered.position,
+                ordered.extract_id,
+                lower(columns.column_name) as column_key,
+                columns.column_name,
+                columns.column_type,
+            from (from landed union all from before) as ordered
+            inner join raw.extract_columns as columns using (extract_id)
+        ),
+
+        appeared as (
+            select
+                column_key, min(position) as position, arg_min(extract_id, position) as extract_id,
+                arg_min(column_name, position) as column_name,
+                arg_min(column_type, position) as column_type,
+            from known
+            group by column_key
+        ),
+
+        new_columns as (
+            select
+                extract_id, column_name, 'new column' as change, null as was,
+                column_type as is_now,
+            from appeared
+            where position > (select min(position) from known) and position >= 1
+        ),
+
+        types as (
+            select
+                column_key, column_type, min(position) as position,
+                arg_min(extract_id, position) as extract_id,
+                arg_min(column_name, position) as column_name,
+            from known
+            where column_type is not null
+            group by column_key, column_type
+        ),
+
+        other_types as (
+            select
+                extract_id, column_name, 'other type' as change,
+                lag(column_type) over (partition by column_key order by position) as was,
+                column_type as is_now,
+            from types
+            qualify was is not null and position >= 1
+        ),
+
+        missing_columns as (
+            select
+                landed.extract_id, was.column_name, 'missing column' as change,
+                was.column_type as was, null as is_now,
+            from landed
+            inner join known as was on landed.position - 1 = was.position
+            anti join known as is_now
+                on landed.extract_id = is_now.extract_id and was.column_key = is_now.column_key
+            where was.column_key in (select lower(unnest($needed::varchar[])))
+        ),
+
+        final as (
+            from new_columns
+            union all
+            from other_types
+            union all
+            from missing_columns
+        )
+
+        select extract_id, $source, column_name, change, was, is_now, $now from final
+        """,
+        {
+            "ids": list(dict.fromkeys(ids)),
+            "source": source,
+            "needed": sorted(mapped.needed),
+            "now": now,
+        },
+    )

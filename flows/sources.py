@@ -241,7 +241,11 @@ class EventSource(_FileSource):
 
 
 class ChartFiles(_FileSource):
-    """Chart captures in files."""
+    """Chart captures in files.
+
+    ``{storefront}``, ``{chart}`` and ``{genre}`` in ``uri`` stand for what a path says of its
+    chart; a file whose content says otherwise is refused.
+    """
 
     format: Literal["apple_rss", "itunes_rss", "custom"]
 

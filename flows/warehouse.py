@@ -158,7 +158,9 @@ create table if not exists raw.chart_snapshots (
     error varchar,
     extract_id varchar,
     landed_at timestamp not null,
+    feed_url varchar, -- where the chart was asked for, as the feed says itself
 );
+alter table raw.chart_snapshots add column if not exists feed_url varchar;
 
 create table if not exists raw.chart_ranks (
     snapshot_id varchar not null,

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import email.utils
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -21,9 +22,15 @@ AT_ONCE = 2
 
 ATTEMPTS = 4
 LONGEST_WAIT_SECONDS = 60.0
+LONGEST_ANSWER_SECONDS = 60.0
+LARGEST_ANSWER_BYTES = 16 * 1024 * 1024
+
+LIMITS = (100, 50, 25, 10)
+"""How many entries the feed gives. Where it refuses one, the next smaller is asked for."""
 
 _TIMEOUT = httpx.Timeout(30.0, connect=10.0)
 _RETRIED_STATUSES = frozenset({429, 500, 502, 503, 504})
+_REFUSALS = frozenset({"HTTP 400", "HTTP 404", "HTTP 422"})
 
 
 class NetworkDown(AfterhypeError):
@@ -34,13 +41,14 @@ class NetworkDown(AfterhypeError):
 class Fetch:
     """One request for one chart: where its payload was archived, or why there is none.
 
-    ``fetched_at`` is naive UTC.
+    ``limit`` is what was asked for in the end, ``url`` where. ``fetched_at`` is naive UTC.
     """
 
     storefront: str
     chart: str
     limit: int
     fetched_at: datetime
+    url: str | None = None
     path: Path | None = None
     error: str | None = None
     is_network_error: bool = False
@@ -59,12 +67,7 @@ def fetch_charts(
     wanted = [(storefront, chart) for storefront in feed.storefronts for chart in feed.charts]
     headers = {"User-Agent": "afterhype (chart capture)", "Accept": "application/json"}
     with (
-        httpx.Client(
-            timeout=_TIMEOUT,
-            headers=headers,
-            follow_redirects=True,
-            base_url=settings.apple_rss_base_url,
-        ) as client,
+        httpx.Client(timeout=_TIMEOUT, headers=headers, follow_redirects=True) as client,
         ThreadPoolExecutor(AT_ONCE) as pool,
     ):
         requests = {
@@ -93,32 +96,30 @@ def _fetch(
     settings: Settings,
     now: datetime,
 ) -> Fetch:
-    blank = Fetch(storefront=storefront, chart=chart, limit=feed.limit, fetched_at=now)
+    """Ask for a chart; where its limit is refused, for less of it."""
+    limits = (feed.limit, *(limit for limit in LIMITS if limit < feed.limit))
+    refusals = []
+    for limit in limits:
+        url = f"{settings.apple_rss_base_url}/api/v2/{storefront}/apps/{chart}/{limit}/apps.json"
+        asked = Fetch(storefront=storefront, chart=chart, limit=limit, fetched_at=now, url=url)
+        fetch = _ask(client, asked, settings.archive_dir)
+        if fetch.error is None or fetch.error not in _REFUSALS:
+            return fetch
+        refusals.append(fetch)
+    return refusals[0]
+
+
+def _ask(client: httpx.Client, asked: Fetch, archive: Path) -> Fetch:
     try:
-        payload = _get(client, f"/api/v2/{storefront}/apps/{chart}/{feed.limit}/apps.json")
+        payload = _get(client, asked.url or "")
     except httpx.HTTPStatusError as error:
         status = error.response.status_code
-        return _failed(blank, f"HTTP {status}", is_network_error=status in _RETRIED_STATUSES)
+        network = status in _RETRIED_STATUSES
+        return replace(asked, error=f"HTTP {status}", is_network_error=network)
     except httpx.HTTPError as error:
-        return _failed(blank, f"{type(error).__name__}: {error}".rstrip(": "), True)
-    return Fetch(
-        storefront=storefront,
-        chart=chart,
-        limit=feed.limit,
-        fetched_at=now,
-        path=_archive(settings.archive_dir, blank, payload),
-    )
-
-
-def _failed(blank: Fetch, error: str, is_network_error: bool) -> Fetch:
-    return Fetch(
-        storefront=blank.storefront,
-        chart=blank.chart,
-        limit=blank.limit,
-        fetched_at=blank.fetched_at,
-        error=error,
-        is_network_error=is_network_error,
-    )
+        told = f"{type(error).__name__}: {error}".rstrip(": ")
+        return replace(asked, error=told, is_network_error=isinstance(error, httpx.TransportError))
+    return replace(asked, path=_archive(archive, asked, payload))
 
 
 def _retry_delay(error: Exception) -> bool | timedelta:
@@ -145,10 +146,19 @@ def _retry_after(header: str) -> float | None:
 
 
 @stamina.retry(on=_retry_delay, attempts=ATTEMPTS, wait_initial=1.0, wait_max=20.0, timeout=180.0)
-def _get(client: httpx.Client, path: str) -> bytes:
-    response = client.get(path)
-    response.raise_for_status()
-    return response.content
+def _get(client: httpx.Client, url: str) -> bytes:
+    """The body of a chart. A body that trickles in for too long, or has no end, is an error."""
+    give_up_at = time.monotonic() + LONGEST_ANSWER_SECONDS
+    body = bytearray()
+    with client.stream("GET", url) as response:
+        response.raise_for_status()
+        for chunk in response.iter_bytes():
+            body += chunk
+            if len(body) > LARGEST_ANSWER_BYTES:
+                raise httpx.DecodingError(f"more than {LARGEST_ANSWER_BYTES} bytes is no chart")
+            if time.monotonic() > give_up_at:
+                raise httpx.ReadTimeout(f"not done after {LONGEST_ANSWER_SECONDS:g} s")
+    return bytes(body)
 
 
 def _archive(archive: Path, fetch: Fetch, payload: bytes) -> Path:

@@ -13,6 +13,12 @@ from flows.extract.found import Found, found_file
 from flows.sources import ChartFiles, EventSource
 
 _DAY = "[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]"
+_PLACEHOLDERS = {
+    "{date}": _DAY,
+    "{storefront}": "[A-Za-z][A-Za-z]",
+    "{chart}": "*",
+    "{genre}": "*",
+}
 _DAY_IN_NAME = re.compile(r"(?<!\d)(\d{4})-?(\d{2})-?(\d{2})(?!\d)")
 
 
@@ -48,7 +54,9 @@ def _glob(pattern: str) -> list[str]:
 
 
 def _pattern(uri: str, base: Path, home: Path) -> str:
-    filled = uri.replace("{home}", str(home)).replace("{date}", _DAY)
+    filled = uri.replace("{home}", glob.escape(str(home)))
+    for placeholder, pattern in _PLACEHOLDERS.items():
+        filled = filled.replace(placeholder, pattern)
     return str(base / Path(filled).expanduser())
 
 

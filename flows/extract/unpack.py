@@ -19,12 +19,23 @@ from flows.extract.found import Extract
 
 _CHUNK = 1 << 20
 
+PART_BITS = 40
+"""A line number holds its part above these bits, so that it is unique over all parts."""
+
+Stream = Callable[[Extract], Iterable[bytes]]
+"""Gives the bytes of a remote extract."""
+
 _BYTE_ORDER_MARKS = {
     codecs.BOM_UTF32_LE: "utf-32",  # begins as that of UTF-16 does
     codecs.BOM_UTF32_BE: "utf-32",
     codecs.BOM_UTF16_LE: "utf-16",
     codecs.BOM_UTF16_BE: "utf-16",
 }
+
+
+def local_only(extract: Extract) -> Iterable[bytes]:
+    """The stream of a place where no extract is remote."""
+    raise ExtractError(f"{extract.uri}: is not a local file")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,13 +53,18 @@ class Part:
     member: str | None = None
     problem: str | None = None
 
+    @property
+    def first_line(self) -> int:
+        """The line number of this part's first line."""
+        return (self.number << PART_BITS) + 1
+
 
 @contextmanager
 def unpacked(
     extracts: Sequence[Extract],
     scratch: Path,
     encoding: str | None,
-    stream: Callable[[Extract], Iterable[bytes]],
+    stream: Stream,
 ) -> Iterator[list[Part]]:
     """The parts of some extracts, for the length of a block.
 
@@ -83,7 +99,7 @@ def _parts(
     extract: Extract,
     aside: Path,
     encoding: str | None,
-    stream: Callable[[Extract], Iterable[bytes]],
+    stream: Stream,
 ) -> Iterator[tuple[str, str | None]]:
     suffix = PurePosixPath(extract.uri.split("?")[0]).suffix.lower()
     needs_copy = suffix == ".zip" or encoding is not None

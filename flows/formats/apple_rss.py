@@ -17,6 +17,7 @@ APPLE_RSS = ChartDocument(
             try_strptime(feed->>'$.updated', '%a, %d %b %Y %H:%M:%S %z') at time zone 'UTC'
                 as feed_updated_at,
             feed->'$.results' as entries,
+            path as feed_url,
         from (select document->'$.feed' as feed, document->>'$.feed.id' as path from payload)
     """,
     entry={

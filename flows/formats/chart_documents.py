@@ -1,23 +1,23 @@
-"""Read a chart capture that is one JSON document into the temporary table chart_entries."""
+"""Read chart captures that are JSON documents into the temporary table chart_entries."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 import duckdb
 
 from flows.errors import ExtractError
+from flows.extract.unpack import Part
+from flows.formats.reading import first_line_of, text_of
 
-ENTRIES = """
+_ENTRIES = """
     create or replace temp table chart_entries (
         store varchar, storefront varchar, chart varchar, genre varchar, snapshot_at timestamp,
-        requested_limit integer, feed_updated_at timestamp, rank integer, line_number bigint,
-        store_app_id varchar, app_name varchar, publisher varchar, url varchar
+        requested_limit integer, feed_updated_at timestamp, feed_url varchar, rank integer,
+        line_number bigint, store_app_id varchar, app_name varchar, publisher varchar, url varchar
     )
 """
-"""What every chart format reads into: one row per entry, ``line_number`` its place in the file."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,30 +32,42 @@ class ChartDocument:
     entry: Mapping[str, str]
 
 
+def begin_entries(con: duckdb.DuckDBPyConnection) -> None:
+    """Empty chart_entries, into which every chart format reads.
+
+    One row per entry; ``line_number`` is its place in the file, see formats.reading.
+    """
+    con.execute(_ENTRIES)
+
+
 def read_document(
-    con: duckdb.DuckDBPyConnection, path: Path, layout: ChartDocument, snapshot_at: object = None
+    con: duckdb.DuckDBPyConnection, part: Part, layout: ChartDocument, snapshot_at: object = None
 ) -> None:
-    """Read a capture into chart_entries. ``snapshot_at`` is when it was fetched, naive UTC.
+    """Add a capture to chart_entries. ``snapshot_at`` is when it was fetched, naive UTC.
 
     Without it the feed's own stamp counts. Raises ExtractError naming the file when it is not
     JSON, not of this format, or holds no entries (an empty feed does not mean that every app fell
     off the chart).
     """
-    load_payload(con, path)
-    con.execute(f"create or replace temp table chart_snapshot as {layout.snapshot}")
+    _load_payload(con, part)
+    try:
+        con.execute(f"create or replace temp table chart_snapshot as {layout.snapshot}")
+    except duckdb.Error as error:
+        raise ExtractError(
+            f"{part.name}: not a chart in this format: {first_line_of(error)}"
+        ) from error
     row = con.execute(
-        "select storefront, chart, coalesce($1, feed_updated_at), json_array_length(entries) "
-        "from chart_snapshot",
+        "select storefront, chart, coalesce($1, feed_updated_at), "
+        "if(json_type(entries) = 'ARRAY', json_array_length(entries), 0) from chart_snapshot",
         [snapshot_at],
     ).fetchone()
     storefront, chart, at, depth = row or (None, None, None, None)
     for value, what in ((storefront, "storefront"), (chart, "chart name"), (at, "time stamp")):
         if not value:
-            raise ExtractError(f"{path}: not a chart in this format: it names no {what}")
+            raise ExtractError(f"{part.name}: not a chart in this format: it names no {what}")
     if not depth:
-        raise ExtractError(f"{path}: the feed is empty; that tells nothing about ranks")
+        raise ExtractError(f"{part.name}: the feed is empty; that tells nothing about ranks")
     mapped = ", ".join(f"{expression} as {column}" for column, expression in layout.entry.items())
-    con.execute(ENTRIES)
     con.execute(
         f"""
         insert into chart_entries by name
@@ -63,7 +75,7 @@ def read_document(
             chart_snapshot.* exclude (entries),
             coalesce($at, feed_updated_at) as snapshot_at,
             position as rank,
-            position as line_number,
+            position + {part.first_line} - 1 as line_number,
             {mapped},
         from
             chart_snapshot,
@@ -78,16 +90,11 @@ def read_document(
     )
 
 
-def load_payload(con: duckdb.DuckDBPyConnection, path: Path) -> None:
-    """Read one JSON document into the temporary table payload. Raises ExtractError."""
-    if path.stat().st_size == 0:
-        raise ExtractError(f"{path}: the file is empty")
-    try:
-        con.execute(
-            "create or replace temp table payload as "
-            "select content::json as document from read_text(?)",
-            [str(path)],
-        )
-    except duckdb.Error as error:
-        reason = str(error).strip().splitlines()[0]
-        raise ExtractError(f"{path}: not a JSON document: {reason}") from error
+def _load_payload(con: duckdb.DuckDBPyConnection, part: Part) -> None:
+    """One JSON document as the temporary table payload. Raises ExtractError."""
+    text = text_of(con, part)
+    # asked first: a failed cast would abort the transaction, and other captures may be good
+    row = con.execute("select json_valid($1)", [text]).fetchone()
+    if not row or not row[0]:
+        raise ExtractError(f"{part.name}: not a JSON document: it begins {text[:40]!r}")
+    con.execute("create or replace temp table payload as select $1::json as document", [text])

@@ -24,6 +24,7 @@ ITUNES_RSS = ChartDocument(
                 when 'OBJECT' then json_array(feed->'$.entry')
                 else feed->'$.entry'
             end as entries,
+            path as feed_url,
         from (
             select feed, path, regexp_extract(path, '/rss/([a-z]+)', 1) as kind
             from (

@@ -16,7 +16,7 @@ from pathlib import Path
 import duckdb
 
 from flows.errors import ExtractError
-from flows.extract.unpack import Part
+from flows.extract.unpack import PART_BITS, Part
 from flows.sources import Reader
 from flows.sql import name_in_sql, text_in_sql
 
@@ -28,8 +28,7 @@ MALFORMED = "extract_malformed"
 ROWS = "extract_rows"
 """Temporary table of the others: line_number, then the needed columns."""
 
-_PART_BITS = 40
-_LINE_MASK = (1 << _PART_BITS) - 1
+_LINE_MASK = (1 << PART_BITS) - 1
 
 _LINES = rf"""
     columns = {{'line': 'varchar'}}, delim = '\x01', quote = '', escape = '', header = false,
@@ -63,7 +62,7 @@ class Opened:
 
 def part_of(line_number: str) -> str:
     """SQL for the number of the part that a line number is of."""
-    return f"({line_number} >> {_PART_BITS})"
+    return f"({line_number} >> {PART_BITS})"
 
 
 def line_of(line_number: str) -> str:
@@ -112,7 +111,7 @@ def open_parts(
     except duckdb.Error as error:
         names = parts[0].name if len(parts) == 1 else f"{parts[0].name} or one beside it"
         raise ExtractError(
-            f"{names}: cannot be read as {reader.type}: {_first_line(error)}"
+            f"{names}: cannot be read as {reader.type}: {first_line_of(error)}"
         ) from error
     finally:
         problem = whole.result()
@@ -192,14 +191,14 @@ def _load(
     write = f"insert into {table} by name" if exists else f"create temp table {table} as"
     locations = [_literal(part.location) for part in parts]
     if len(parts) == 1:
-        start = (parts[0].number << _PART_BITS) + first_line - 1
+        start = parts[0].first_line + first_line - 2
         con.execute(
             f"{write} select row_number() over () + {start} as line_number{kept} "
             f"from read_csv(?, {options})",
             locations,
         )
         return
-    starts = [(part.number << _PART_BITS) + first_line for part in parts]
+    starts = [part.first_line + first_line - 1 for part in parts]
     con.execute(
         f"""
         create or replace temp table extract_loaded as
@@ -431,7 +430,7 @@ def _open_json(
             f"""
             create or replace temp table extract_records as
             select
-                {part.number << _PART_BITS} + row_number() over () as line_number,
+                {part.first_line - 1} + row_number() over () as line_number,
                 document,
                 record,
             from (
@@ -447,7 +446,7 @@ def _open_json(
                 where json_type(found) in ('ARRAY', 'OBJECT')
             )
             """,
-            {"text": _text_of(con, part), "records": records or "$"},
+            {"text": text_of(con, part), "records": records or "$"},
         )
         if con.execute("select 1 from extract_records limit 1").fetchone() is None:
             raise ExtractError(
@@ -487,7 +486,8 @@ def _open_json(
     return Opened(columns=tuple(columns), is_typed=False)
 
 
-def _text_of(con: duckdb.DuckDBPyConnection, part: Part) -> str:
+def text_of(con: duckdb.DuckDBPyConnection, part: Part) -> str:
+    """The whole text of a part that is one document. Raises ExtractError."""
     if "://" in part.location:
         row = con.execute("select content from read_text(?)", [_literal(part.location)]).fetchone()
         return str(row[0]) if row else ""
@@ -497,7 +497,7 @@ def _text_of(con: duckdb.DuckDBPyConnection, part: Part) -> str:
             if part.location.endswith(".gz")
             else Path(part.location).open("rb") as file
         ):
-            return file.read().decode("utf-8")
+            return file.read().decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise ExtractError(f"{part.name}: is not UTF-8: {error}") from None
     except (OSError, EOFError, zlib.error) as error:
@@ -524,7 +524,7 @@ def _open_parquet(
             for c in wanted.needed
         )
         relations.append(
-            f"select file_row_number + {(part.number << _PART_BITS) + 1} as line_number{kept} "
+            f"select file_row_number + {part.first_line} as line_number{kept} "
             f"from read_parquet({location}, file_row_number = true)"
         )
     rows = f"({' union all '.join(relations)})"
@@ -546,7 +546,7 @@ def _collect_rejects(con: duckdb.DuckDBPyConnection, rows: str, parts: Sequence[
         f"""
         create or replace temp table extract_unreadable as
         select
-            (parts.number::bigint << {_PART_BITS}) + line as line_number,
+            (parts.number::bigint << {PART_BITS}) + line as line_number,
             coalesce(any_value({words}::json->>error_type::varchar), 'malformed line') as reason,
             trim(any_value(csv_line), chr(10) || chr(13)) as line,
         from reject_errors
@@ -589,5 +589,6 @@ def _collect_rejects(con: duckdb.DuckDBPyConnection, rows: str, parts: Sequence[
     )
 
 
-def _first_line(error: Exception) -> str:
+def first_line_of(error: Exception) -> str:
+    """What an error of DuckDB says before it goes into detail."""
     return str(error).strip().splitlines()[0]

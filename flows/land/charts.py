@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -10,13 +11,16 @@ import duckdb
 from flows.errors import ExtractError
 from flows.extract.apple_charts import Fetch
 from flows.extract.found import Extract
+from flows.extract.unpack import Part, Stream, local_only, unpacked
 from flows.formats.apple_rss import APPLE_RSS
-from flows.formats.chart_documents import read_document
+from flows.formats.chart_documents import begin_entries, read_document
 from flows.formats.custom_charts import read_custom
 from flows.formats.itunes_rss import ITUNES_RSS
-from flows.land import ledger
+from flows.formats.reading import line_of, part_of
+from flows.land import claims, ledger
 from flows.land.ledger import Landed
 from flows.land.snapshots import mark_unchanged
+from flows.settings import Settings
 from flows.sources import ChartFeed, ChartFiles
 
 _DOCUMENTS = {"apple_rss": APPLE_RSS, "itunes_rss": ITUNES_RSS}
@@ -35,18 +39,42 @@ def land_chart_file(
     con: duckdb.DuckDBPyConnection,
     extract: Extract,
     source: ChartFiles,
+    settings: Settings,
     now: datetime,
+    stream: Stream = local_only,
 ) -> Landed:
-    """Land one capture in one transaction. ``now`` is naive UTC.
+    """Land the captures of one file in one transaction. ``now`` is naive UTC.
 
-    Raises ExtractError when the file cannot be read; the ledger then says ``failed``.
+    Members of an archive that cannot be read are rejects; so is a file by itself, as a ledger row
+    that says ``failed``, and ExtractError is raised.
     """
-    with ledger.one_transaction(con, extract, now):
+    encoding = source.reader.encoding if source.reader else None
+    with (
+        ledger.one_transaction(con, extract, now),
+        unpacked([extract], settings.home / "tmp", encoding, stream) as parts,
+    ):
+        begin_entries(con)
         if source.format == "custom":
-            read_custom(con, extract.path, source)
+            bad = read_custom(con, parts, source)
         else:
-            read_document(con, extract.path, _DOCUMENTS[source.format])
-        return _insert(con, extract, now)
+            bad = _read_documents(con, parts, source.format)
+        claims.check(con, extract.uri, source)
+        return _insert(con, extract, bad, [part.member for part in parts], now)
+
+
+def _read_documents(
+    con: duckdb.DuckDBPyConnection, parts: Sequence[Part], format: str
+) -> list[tuple[int, str, str]]:
+    """Read what can be read of an archive's captures, and say why the others cannot."""
+    bad: list[tuple[int, str, str]] = []
+    for part in parts:
+        try:
+            read_document(con, part, _DOCUMENTS[format])
+        except ExtractError as error:
+            if len(bad) == len(parts) - 1:
+                raise
+            bad.append((part.first_line, str(error), ""))
+    return bad
 
 
 def land_chart_fetch(
@@ -68,9 +96,11 @@ def land_chart_fetch(
         return FetchLanding()
     try:
         with ledger.one_transaction(con, extract, now):
-            read_document(con, extract.path, APPLE_RSS, fetch.fetched_at)
+            begin_entries(con)
+            payload = Part(number=0, location=str(extract.path), name=extract.uri)
+            read_document(con, payload, APPLE_RSS, fetch.fetched_at)
             _refuse_other_feed(con, fetch)
-            outcome = _insert(con, extract, now)
+            outcome = _insert(con, extract, [], [None], now)
     except ExtractError as error:
         _record_failed_snapshot(con, fetch, feed, str(error), now)
         return FetchLanding(error=str(error))
@@ -97,7 +127,7 @@ def _record_failed_snapshot(
                 as snapshot_id,
             $source as source, 'apple' as store, $storefront as storefront, $chart as chart,
             'all' as genre, $at as snapshot_at, $requested as requested_limit, 0 as depth,
-            'failed' as status, $error as error, $now as landed_at
+            'failed' as status, $error as error, $url as feed_url, $now as landed_at
         """,
         {
             "source": feed.name,
@@ -106,18 +136,30 @@ def _record_failed_snapshot(
             "at": fetch.fetched_at,
             "requested": fetch.limit,
             "error": error,
+            "url": fetch.url,
             "now": now,
         },
     )
 
 
-def _insert(con: duckdb.DuckDBPyConnection, extract: Extract, now: datetime) -> Landed:
+def _insert(
+    con: duckdb.DuckDBPyConnection,
+    extract: Extract,
+    bad: Sequence[tuple[int, str, str]],
+    members: Sequence[str | None],
+    now: datetime,
+) -> Landed:
     """Store the temporary table chart_entries as snapshots and ranks, bad entries as rejects.
 
-    Entries of an unchanged chart are stored as well: whether it is unchanged depends on captures
-    that may land later.
+    ``bad`` are lines that gave no entry: number, reason, text. Entries of an unchanged chart are
+    stored as well: whether it is unchanged depends on captures that may land later.
     """
     given = {"extract_id": extract.extract_id, "source": extract.source, "now": now}
+    con.execute(
+        "create or replace temp table bad_lines (line_number bigint, reason varchar, line varchar)"
+    )
+    if bad:
+        con.executemany("insert into bad_lines values (?, ?, ?)", bad)
     con.execute(
         """
         create or replace temp table judged_entries as
@@ -144,15 +186,22 @@ def _insert(con: duckdb.DuckDBPyConnection, extract: Extract, now: datetime) -> 
         {"source": extract.source},
     )
     con.execute(
-        """
+        f"""
         insert into raw.rejects by name
         select
-            $extract_id as extract_id, $source as source, line_number, reason,
-            left(to_json(judged_entries)::varchar, 2000) as line, $now as rejected_at,
-        from judged_entries
-        where reason is not null
+            $extract_id as extract_id, $source as source,
+            {line_of("line_number")} as line_number, reason,
+            left(line, 2000) as line, $now as rejected_at,
+            ($members::varchar[])[{part_of("line_number")} + 1] as member,
+        from (
+            select line_number, reason, to_json(judged_entries)::varchar as line
+            from judged_entries
+            where reason is not null
+            union all
+            from bad_lines
+        )
         """,
-        given,
+        given | {"members": list(members)},
     )
     con.execute(
         """
@@ -162,6 +211,7 @@ def _insert(con: duckdb.DuckDBPyConnection, extract: Extract, now: datetime) -> 
             any_value(requested_limit) as requested_limit,
             max(rank) as depth,
             any_value(feed_updated_at) as feed_updated_at,
+            any_value(feed_url) as feed_url,
             'observed' as status,
             md5(string_agg(rank || ':' || store_app_id, '|' order by rank)) as content_hash,
             $extract_id as extract_id, $now as landed_at,
@@ -200,9 +250,10 @@ def _outcome(con: duckdb.DuckDBPyConnection) -> Landed:
     row = con.execute(
         """
         select
-            count(*) as rows_seen,
+            count(*) + (select count(*) from bad_lines) as rows_seen,
             count(*) filter (where reason is null and new_snapshots.snapshot_id is not null),
-            count(*) filter (where reason is not null) as rows_rejected,
+            count(*) filter (where reason is not null) + (select count(*) from bad_lines)
+                as rows_rejected,
             min(entries.snapshot_at),
             max(entries.snapshot_at),
         from judged_entries as entries

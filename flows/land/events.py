@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
 import duckdb
 
-from flows.errors import ExtractError
 from flows.extract.found import Extract
-from flows.extract.unpack import Part, unpacked
+from flows.extract.unpack import Part, Stream, local_only, unpacked
 from flows.formats.event_formats import EVENT_FORMATS
 from flows.formats.mapping import mapping_in_sql
 from flows.formats.reading import open_parts
@@ -22,13 +21,6 @@ from flows.land.ledger import Landed
 from flows.settings import Settings
 from flows.sources import EventSource, Reader
 
-Stream = Callable[[Extract], Iterable[bytes]]
-"""Gives the bytes of a remote extract."""
-
-
-def _local_only(extract: Extract) -> Iterable[bytes]:
-    raise ExtractError(f"{extract.uri}: is not a local file")
-
 
 def land_events(
     con: duckdb.DuckDBPyConnection,
@@ -36,7 +28,7 @@ def land_events(
     source: EventSource,
     settings: Settings,
     now: datetime,
-    stream: Stream = _local_only,
+    stream: Stream = local_only,
 ) -> dict[str, Landed]:
     """Land event extracts of one source in one transaction: all of them or nothing.
 

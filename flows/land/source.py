@@ -167,7 +167,7 @@ def _land(
             if isinstance(source, EventSource):
                 landed |= land_events(con, [extract], source, settings, now)
             else:
-                landed[extract.extract_id] = land_chart_file(con, extract, source, now)
+                landed[extract.extract_id] = land_chart_file(con, extract, source, settings, now)
         except (ExtractError, OSError) as error:
             ledger.record_failure(con, extract, str(error), now)
             failed.append(str(error))

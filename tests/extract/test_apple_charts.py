@@ -1,6 +1,9 @@
 """The live feed, against a server that misbehaves."""
 
+import re
 import socket
+import threading
+import time
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
@@ -41,12 +44,14 @@ def test_a_payload_is_archived_byte_for_byte(settings, httpserver):
 
 
 def test_results_come_in_the_order_asked_for_and_one_failure_spoils_no_other(settings, httpserver):
-    feed = FEED.model_copy(update={"storefronts": ("us", "jp"), "charts": ("top-free", "top-paid")})
+    feed = FEED.model_copy(
+        update={"storefronts": ("us", "jp"), "charts": ("top-free", "top-paid"), "limit": 10}
+    )
     for storefront in ("us", "jp"):
         for chart in ("top-free", "top-paid"):
             status = 404 if (storefront, chart) == ("us", "top-paid") else 200
             httpserver.expect_request(
-                f"/api/v2/{storefront}/apps/{chart}/25/apps.json"
+                f"/api/v2/{storefront}/apps/{chart}/10/apps.json"
             ).respond_with_data(storefront, status=status)
     told = []
     fetches = fetch_charts(feed, settings, NOW, lambda done, total: told.append((done, total)))
@@ -91,9 +96,55 @@ def test_what_is_not_there_is_not_asked_for_again(settings, httpserver):
         asked.append(request.path)
         return Response(status=404)
 
-    httpserver.expect_request(PATH).respond_with_handler(refuse)
-    assert fetch_charts(FEED, settings, NOW)[0].error == "HTTP 404"
+    feed = FEED.model_copy(update={"limit": 10})
+    httpserver.expect_request(PATH.replace("25", "10")).respond_with_handler(refuse)
+    assert fetch_charts(feed, settings, NOW)[0].error == "HTTP 404"
     assert len(asked) == 1
+
+
+def test_where_a_limit_is_refused_less_is_asked_for(settings, httpserver):
+    asked = []
+
+    def answer(request: Request) -> Response:
+        asked.append(int(request.path.split("/")[-2]))
+        return Response(b"{}", status=200 if asked[-1] <= 25 else 400)
+
+    feed = FEED.model_copy(update={"limit": 100})
+    httpserver.expect_request(re.compile("/api/.*")).respond_with_handler(answer)
+    (fetch,) = fetch_charts(feed, settings, NOW)
+    assert asked == [100, 50, 25]
+    assert (fetch.error, fetch.limit) == (None, 25)
+    assert fetch.url.endswith("/us/apps/top-free/25/apps.json")
+
+
+def test_a_body_that_trickles_is_given_up(settings, httpserver, monkeypatch):
+    monkeypatch.setattr(apple_charts, "LONGEST_ANSWER_SECONDS", 0.2)
+
+    def trickle():
+        for _ in range(50):
+            time.sleep(0.02)
+            yield b" "
+
+    httpserver.expect_request(PATH).respond_with_handler(lambda _: Response(trickle()))
+    (fetch,) = fetch_charts(FEED, settings, NOW)
+    assert fetch.error == "ReadTimeout: not done after 0.2 s"
+    assert fetch.is_network_error
+
+
+def test_a_body_without_an_end_is_no_chart(settings, httpserver, monkeypatch):
+    monkeypatch.setattr(apple_charts, "LARGEST_ANSWER_BYTES", 1000)
+    httpserver.expect_request(PATH).respond_with_data(b"x" * 5000)
+    (fetch,) = fetch_charts(FEED, settings, NOW)
+    assert fetch.error == "DecodingError: more than 1000 bytes is no chart"
+    assert not fetch.is_network_error
+
+
+def test_redirects_in_a_circle_end(settings, httpserver):
+    httpserver.expect_request(PATH).respond_with_data(
+        status=302, headers={"Location": httpserver.url_for(PATH)}
+    )
+    (fetch,) = fetch_charts(FEED, settings, NOW)
+    assert fetch.error.startswith("TooManyRedirects")
 
 
 def test_nobody_there(settings):
@@ -118,8 +169,6 @@ def test_a_body_that_stops_half_way_is_a_failure(settings):
                     connection.recv(4096)
                     connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 999\r\n\r\n{")
 
-        import threading
-
         thread = threading.Thread(target=answer, daemon=True)
         thread.start()
         url = f"http://127.0.0.1:{server.getsockname()[1]}"
@@ -130,8 +179,6 @@ def test_a_body_that_stops_half_way_is_a_failure(settings):
 
 
 def test_a_server_too_slow_is_given_up(settings, httpserver, monkeypatch):
-    import time
-
     monkeypatch.setattr(apple_charts, "_TIMEOUT", httpx.Timeout(0.1))
     httpserver.expect_request(PATH).respond_with_handler(
         lambda _: (time.sleep(0.5), Response(b"{}"))[1]

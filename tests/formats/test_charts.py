@@ -7,8 +7,9 @@ import duckdb
 import pytest
 
 from flows.errors import ExtractError
+from flows.extract.unpack import Part
 from flows.formats.apple_rss import APPLE_RSS
-from flows.formats.chart_documents import read_document
+from flows.formats.chart_documents import begin_entries, read_document
 from flows.formats.custom_charts import read_custom
 from flows.formats.itunes_rss import ITUNES_RSS
 from flows.sources import ChartFiles
@@ -18,7 +19,12 @@ from flows.sources import ChartFiles
 def con():
     with duckdb.connect() as con:
         con.execute("set TimeZone = 'UTC'")
+        begin_entries(con)
         yield con
+
+
+def part(path):
+    return Part(number=0, location=str(path), name=str(path))
 
 
 def entries(con):
@@ -53,7 +59,7 @@ def test_itunes_has_a_list_or_for_one_app_an_object(con, tmp_path, as_list):
     path = tmp_path / "a.json"
     entry = itunes_entry("11")
     path.write_text(itunes([entry] if as_list else entry))
-    read_document(con, path, ITUNES_RSS)
+    read_document(con, part(path), ITUNES_RSS)
     assert entries(con) == [
         (
             "apple",
@@ -73,7 +79,7 @@ def test_itunes_has_a_list_or_for_one_app_an_object(con, tmp_path, as_list):
 def test_itunes_without_a_genre_is_of_all(con, tmp_path):
     path = tmp_path / "a.json"
     path.write_text(itunes([itunes_entry("1")], "topfreeapplications", ""))
-    read_document(con, path, ITUNES_RSS)
+    read_document(con, part(path), ITUNES_RSS)
     assert entries(con)[0][2:4] == ("top-free", "all")
 
 
@@ -81,13 +87,13 @@ def test_one_format_is_not_taken_for_the_other(con, tmp_path):
     path = tmp_path / "a.json"
     path.write_text(itunes([itunes_entry("1")]))
     with pytest.raises(ExtractError, match="not a chart in this format"):
-        read_document(con, path, APPLE_RSS)
+        read_document(con, part(path), APPLE_RSS)
 
 
 def test_a_fetch_time_wins_over_the_stamp(con, tmp_path):
     path = tmp_path / "a.json"
     path.write_text(itunes([itunes_entry("1")]))
-    read_document(con, path, ITUNES_RSS, datetime(2026, 1, 7))
+    read_document(con, part(path), ITUNES_RSS, datetime(2026, 1, 7))
     assert entries(con)[0][4] == datetime(2026, 1, 7)
 
 
@@ -112,7 +118,7 @@ def test_a_rank_tracker_s_table(con, tmp_path, kind, text):
     path = tmp_path / "a.txt"
     path.write_text(text)
     source = ChartFiles(name="t", format="custom", uri="x", reader={"type": kind}, columns=COLUMNS)
-    read_custom(con, path, source)
+    read_custom(con, [part(path)], source)
     row = entries(con)[0]
     assert row[:5] == ("google", "de", "top-free", "all", datetime(2026, 1, 6))
     assert row[6:8] == (3, "com.x")
@@ -129,4 +135,4 @@ def test_records_that_are_not_there(con, tmp_path):
         columns=COLUMNS,
     )
     with pytest.raises(ExtractError, match=r"no records at \$.records"):
-        read_custom(con, path, source)
+        read_custom(con, [part(path)], source)

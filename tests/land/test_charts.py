@@ -32,7 +32,7 @@ def payload(*ids, updated="Tue, 06 Jan 2026 10:00:00 +0000", storefront="us"):
 
 
 @pytest.fixture
-def land_file(con, tmp_path):
+def land_file(con, settings, tmp_path):
     def land(name, text, **source):
         path = tmp_path / name
         path.write_text(text, encoding="utf-8")
@@ -42,7 +42,7 @@ def land_file(con, tmp_path):
         extract = ledger.identify(
             found_file(path), source="archive", kind="ranks", format=chart_files.format
         )
-        return extract.extract_id, land_chart_file(con, extract, chart_files, NOW)
+        return extract.extract_id, land_chart_file(con, extract, chart_files, settings, NOW)
 
     return land
 

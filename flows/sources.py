@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import difflib
+import re
 from collections import Counter
 from collections.abc import Iterable
 from datetime import date
@@ -61,6 +62,11 @@ CHART_COLUMNS = (
 
 SEGMENTS = ("platform", "country", "channel", "app_version")
 """The columns of an event by which retention can be broken down."""
+
+_SECRET_IN_URI = re.compile(
+    r"://[^/]*@|[?&][^=&]*(sig|signature|token|key|secret|password|credential)[^=&]*=",
+    re.IGNORECASE,
+)
 
 Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
 
@@ -140,21 +146,49 @@ class Reader(_Strict):
         return self
 
 
-class _FileSource(_Strict):
+class Storage(_Strict):
+    """How to get at a bucket, where that is not what the environment's usual chain finds.
+
+    ``credentials`` names a Prefect Secret block, as secret/NAME: this file holds no secret.
+    ``endpoint`` is that of a store which speaks S3 (or an emulator), ``account`` Azure's.
+    """
+
+    credentials: str | None = Field(None, pattern=r"^secret/[a-z0-9-]+$")
+    endpoint: str | None = Field(None, pattern=r"^https?://[^/@]+/?$")
+    region: str | None = None
+    account: str | None = None
+    anonymous: bool = False
+
+
+class FileSource(_Strict):
     """Extracts in files. ``uri`` is a path, glob or directory, or a list of them.
 
     ``{home}`` stands for the home folder, ``{date}`` for any day as YYYY-MM-DD; a relative path is
-    relative to the sources file.
+    relative to the sources file. Objects are s3://bucket/key, gs://bucket/key, az://container/key,
+    with globs as in paths, or https://host/path.
     """
 
     name: Name
     uri: str | tuple[str, ...]
+    format: str
     reader: Reader | None = None
     columns: dict[str, str] = {}
+    storage: Storage = Storage()
 
     @property
     def uris(self) -> tuple[str, ...]:
         return (self.uri,) if isinstance(self.uri, str) else self.uri
+
+    @field_validator("uri")
+    @classmethod
+    def _holds_no_secret(cls, value: str | tuple[str, ...]) -> str | tuple[str, ...]:
+        for uri in (value,) if isinstance(value, str) else value:
+            if _SECRET_IN_URI.search(uri):
+                raise ValueError(
+                    "holds a secret (a password, or a signed address): give "
+                    "storage.credentials: secret/NAME of a Prefect block instead"
+                )
+        return value
 
     @field_validator("columns", mode="before")
     @classmethod
@@ -183,7 +217,7 @@ class RejectShares(_Strict):
     critical: float = Field(0.5, ge=0, le=1)
 
 
-class EventSource(_FileSource):
+class EventSource(FileSource):
     """Event extracts of one app. ``columns`` maps canonical columns to SQL over the extract.
 
     ``format`` is ``custom`` or a vendor's, whose mapping ``columns`` may then correct or complete.
@@ -240,7 +274,7 @@ class EventSource(_FileSource):
         return self.replaces == "same_path"
 
 
-class ChartFiles(_FileSource):
+class ChartFiles(FileSource):
     """Chart captures in files.
 
     ``{storefront}``, ``{chart}`` and ``{genre}`` in ``uri`` stand for what a path says of its
@@ -398,6 +432,7 @@ def _keys_at(location: tuple[str | int, ...]) -> list[str]:
         "events": EventSource,
         "ranks": ChartFiles,
         "reader": Reader,
+        "storage": Storage,
         "rejects": RejectShares,
         "brackets": Brackets,
     }

@@ -1,16 +1,15 @@
-"""Find the extracts of a source among local files."""
+"""Find extracts among local files, and tell of which days they are."""
 
 from __future__ import annotations
 
 import glob
 import re
 from collections.abc import Iterable
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 from flows.errors import ExtractError
 from flows.extract.found import Found, found_file
-from flows.sources import ChartFiles, EventSource
 
 _DAY = "[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]"
 _PLACEHOLDERS = {
@@ -19,34 +18,46 @@ _PLACEHOLDERS = {
     "{chart}": "*",
     "{genre}": "*",
 }
-_DAY_IN_NAME = re.compile(r"(?<!\d)(\d{4})-?(\d{2})-?(\d{2})(?!\d)")
+_DAY_IN_NAME = re.compile(r"(?<!\d)(\d{4})[-_/]?(\d{2})[-_/]?(\d{2})(?!\d)")
+_MILLISECONDS = re.compile(r"(?<!\d)\d{13}(?!\d)")
 
 
-def list_files(source: EventSource | ChartFiles, sources_file: Path, home: Path) -> list[Found]:
-    """The files of a source, sorted by path; hidden ones are left out.
+def list_files(name: str, uri: str, sources_file: Path, home: Path) -> list[Found]:
+    """The local files that a source's uri matches; hidden ones are left out.
 
-    Raises ExtractError naming the source and the pattern when a pattern matches nothing.
+    Raises ExtractError naming the source and the pattern when it matches nothing.
     """
-    found: set[Path] = set()
-    for uri in source.uris:
-        matches = _matches(uri, sources_file, home)
-        if not matches:
-            raise ExtractError(_nothing_found(source.name, uri, sources_file, home))
-        found.update(matches)
-    return [found_file(path) for path in sorted(found)]
-
-
-def between(found: Iterable[Found], start: date, end: date) -> list[Found]:
-    """Those whose name carries a day (YYYY-MM-DD or YYYYMMDD) from ``start`` to ``end``."""
-    return [one for one in found if any(start <= day <= end for day in _days(one.name))]
-
-
-def _matches(uri: str, sources_file: Path, home: Path) -> list[Path]:
     pattern = _pattern(uri, sources_file.parent, home)
     if Path(pattern).is_dir():
         pattern = f"{glob.escape(pattern)}/*"
     candidates = [Path(pattern)] if Path(pattern).is_file() else map(Path, _glob(pattern))
-    return [path for path in candidates if path.is_file() and not path.name.startswith(".")]
+    found = [path for path in candidates if path.is_file() and not path.name.startswith(".")]
+    if not found:
+        raise ExtractError(_nothing_found(name, uri, sources_file, home))
+    return [found_file(path) for path in sorted(found)]
+
+
+def filled(uri: str) -> str:
+    """A uri with globs for its placeholders."""
+    for placeholder, pattern in _PLACEHOLDERS.items():
+        uri = uri.replace(placeholder, pattern)
+    return uri
+
+
+def between(found: Iterable[Found], start: date, end: date) -> tuple[list[Found], int]:
+    """Those of the days from ``start`` to ``end``, and how many carry no day at all.
+
+    A day is in the name or in a folder, as 2026-01-05, 20260105, 2026_01_05 or 2026/01/05, or, as
+    in Segment's archives, as the milliseconds of its midnight.
+    """
+    chosen = []
+    undated = 0
+    for one in found:
+        days = _days(one.uri)
+        undated += not days
+        if any(start <= day <= end for day in days):
+            chosen.append(one)
+    return chosen, undated
 
 
 def _glob(pattern: str) -> list[str]:
@@ -54,10 +65,8 @@ def _glob(pattern: str) -> list[str]:
 
 
 def _pattern(uri: str, base: Path, home: Path) -> str:
-    filled = uri.replace("{home}", glob.escape(str(home)))
-    for placeholder, pattern in _PLACEHOLDERS.items():
-        filled = filled.replace(placeholder, pattern)
-    return str(base / Path(filled).expanduser())
+    pattern = filled(uri.replace("{home}", glob.escape(str(home))))
+    return str(base / Path(pattern).expanduser())
 
 
 def _nothing_found(name: str, uri: str, sources_file: Path, home: Path) -> str:
@@ -70,11 +79,23 @@ def _nothing_found(name: str, uri: str, sources_file: Path, home: Path) -> str:
     )
 
 
-def _days(name: str) -> list[date]:
+def _days(uri: str) -> list[date]:
+    """The days that a name carries; if none, those of the folders."""
+    folders, _, name = uri.rpartition("/")
+    return _days_in(name) or _days_in(folders)
+
+
+def _days_in(text: str) -> list[date]:
     days = []
-    for year, month, day in _DAY_IN_NAME.findall(name):
+    for year, month, day in _DAY_IN_NAME.findall(text):
         try:
             days.append(date(int(year), int(month), int(day)))
         except ValueError:
             continue  # eight digits that are no day, such as a serial number
+    midnights = [int(digits) for digits in _MILLISECONDS.findall(text)]
+    days += [
+        datetime.fromtimestamp(midnight / 1000, UTC).date()
+        for midnight in midnights
+        if midnight % 86_400_000 == 0
+    ]
     return days

@@ -7,6 +7,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 
+Head = bytes  # a class with a field named bytes cannot say bytes
+
+HEAD_BYTES = 64 * 1024
+"""How much of an extract is kept in mind, to tell what kind of file it is."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Found:
@@ -32,8 +37,8 @@ class Extract:
     """One extract that was found: where it lies and what its content is.
 
     ``location`` is what DuckDB reads, a local path or a remote URI. ``modified_at`` is naive UTC;
-    ``checksum`` is the SHA-256 of the bytes, in hex. ``problem`` is what was found wrong with the
-    bytes as they went by.
+    ``checksum`` is the SHA-256 of the bytes, in hex. ``head`` are the first of them; ``problem`` is
+    what was found wrong with them as they went by.
     """
 
     source: str
@@ -45,6 +50,7 @@ class Extract:
     bytes: int
     modified_at: datetime
     etag: str | None = None
+    head: Head = b""
     problem: str | None = None
 
     @property

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import gzip
+import re
 import shutil
 import tempfile
 import zipfile
@@ -21,6 +22,9 @@ _CHUNK = 1 << 20
 
 PART_BITS = 40
 """A line number holds its part above these bits, so that it is unique over all parts."""
+
+_UNREADABLE_NAME = re.compile(r"[?*\[\]%#]")
+"""Signs in the name of an object by which DuckDB would not find it."""
 
 Stream = Callable[[Extract], Iterable[bytes]]
 """Gives the bytes of a remote extract."""
@@ -43,7 +47,8 @@ class Part:
     """What DuckDB reads as one file: a whole extract, or a member of one.
 
     ``number`` counts the parts of a landing from 0; ``location`` is a local path or a remote URI;
-    ``name`` is what messages call it; ``problem`` is what is known to be wrong with its bytes.
+    ``name`` is what messages call it; ``head`` are the first bytes of a remote one; ``problem`` is
+    what is known to be wrong with its bytes.
     """
 
     number: int
@@ -51,6 +56,7 @@ class Part:
     name: str
     extract_id: str = ""
     member: str | None = None
+    head: bytes = b""
     problem: str | None = None
 
     @property
@@ -89,6 +95,7 @@ def unpacked(
                 name=f"{extract.uri}!{member}" if member else extract.uri,
                 extract_id=extract.extract_id,
                 member=member,
+                head=b"" if extract.is_local or member else extract.head,
                 problem=extract.problem,
             )
             for number, (extract, location, member) in enumerate(found)
@@ -102,7 +109,12 @@ def _parts(
     stream: Stream,
 ) -> Iterator[tuple[str, str | None]]:
     suffix = PurePosixPath(extract.uri.split("?")[0]).suffix.lower()
-    needs_copy = suffix == ".zip" or encoding is not None
+    needs_copy = (
+        encoding is not None
+        or extract.head.startswith(b"PK\x03\x04")
+        or _encoding_of(_text_head(extract.head)) is not None
+        or _UNREADABLE_NAME.search(extract.location.partition("://")[2]) is not None
+    )
     if not extract.is_local and not needs_copy:
         yield extract.location, None
         return
@@ -117,7 +129,7 @@ def _parts(
     elif suffix == ".zip":
         raise ExtractError(f"{extract.uri}: not a whole zip file. Fetch the export again.")
     else:
-        yield _in_utf8(extract.uri, path, aside, encoding), None
+        yield _in_utf8(extract.uri, path, aside / "utf8", encoding), None
 
 
 def _members(
@@ -177,6 +189,16 @@ def _in_utf8(name: str, path: Path, aside: Path, encoding: str | None) -> str:
     except (EOFError, zlib.error) as error:
         raise ExtractError(f"{name}: the gzip file is cut off: {error}. Fetch it again.") from None
     return str(copy)
+
+
+def _text_head(head: bytes) -> bytes:
+    """The first bytes of the text in a file, which may be a gzip."""
+    if not head.startswith(b"\x1f\x8b"):
+        return head
+    try:
+        return zlib.decompressobj(31).decompress(head, 1024)
+    except zlib.error:
+        return b""
 
 
 def _encoding_of(head: bytes) -> str | None:

@@ -6,11 +6,10 @@ import gzip
 import zlib
 from pathlib import Path
 
+from flows.extract.found import HEAD_BYTES
 from flows.extract.unpack import Part
 from flows.formats.event_format import EventFormat, FileType
 from flows.sources import Reader
-
-HEAD_BYTES = 64 * 1024
 
 
 def reader_of(form: EventFormat, part: Part) -> Reader:
@@ -29,21 +28,23 @@ def reader_of(form: EventFormat, part: Part) -> Reader:
 
 def _type_of(form: EventFormat, part: Part) -> FileType:
     if "parquet" in form.types and (
-        part.location.endswith(".parquet") or head_of(part.location).startswith(b"PAR1")
+        part.location.endswith(".parquet") or head_of(part).startswith(b"PAR1")
     ):
         return "parquet"
     texts = [kind for kind in form.types if kind != "parquet"]
     if "json" in texts and "ndjson" in texts:
-        return "json" if is_one_document(head_of(part.location)) else "ndjson"
+        return "json" if is_one_document(head_of(part)) else "ndjson"
     return texts[0]
 
 
-def head_of(location: str) -> bytes:
-    """The first bytes of a local file's text, unpacked if it is a gzip; none of a remote one."""
-    if "://" in location:
-        return b""
+def head_of(part: Part) -> bytes:
+    """The first bytes of a file's text, unpacked if it is a gzip."""
     try:
-        with gzip.open(location) if location.endswith(".gz") else Path(location).open("rb") as file:
+        if part.head:
+            packed = part.head.startswith(b"\x1f\x8b")
+            return zlib.decompressobj(31).decompress(part.head) if packed else part.head
+        location = Path(part.location)
+        with gzip.open(location) if location.suffix == ".gz" else location.open("rb") as file:
             return file.read(HEAD_BYTES)
     except (OSError, EOFError, zlib.error):
         return b""

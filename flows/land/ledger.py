@@ -6,14 +6,14 @@ import difflib
 import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from datetime import datetime
 from pathlib import Path
 
 import duckdb
 
 from flows.errors import AfterhypeError, ExtractError
-from flows.extract.found import Extract, Found, found_file
+from flows.extract.found import Extract, found_file
 from flows.land import identities
 from flows.land.snapshots import mark_unchanged
 
@@ -39,31 +39,22 @@ class Seen:
     etag: str | None
 
 
-def identify(found: Found, *, source: str, kind: str, format: str) -> Extract:
-    """Read a file once for its checksum. Raises OSError when it cannot be read."""
-    with Path(found.uri).open("rb") as file:
-        checksum = hashlib.file_digest(file, "sha256").hexdigest()
-    return Extract(
-        source=source,
-        kind=kind,
-        format=format,
-        uri=found.uri,
-        location=found.uri,
-        checksum=checksum,
-        bytes=found.bytes,
-        modified_at=found.modified_at,
-        etag=found.etag,
-    )
-
-
 def identify_fetch(path: Path, *, source: str, format: str) -> Extract:
     """Identify an archived payload by its content and its place in the archive.
 
     The same bytes fetched an hour later are another fetch: the chart stood still.
     """
-    extract = identify(found_file(path), source=source, kind="ranks", format=format)
-    told = hashlib.sha256(f"{path}\0{extract.checksum}".encode()).hexdigest()
-    return replace(extract, checksum=told)
+    found = found_file(path)
+    return Extract(
+        source=source,
+        kind="ranks",
+        format=format,
+        uri=found.uri,
+        location=found.uri,
+        checksum=hashlib.sha256(f"{path}\0".encode() + path.read_bytes()).hexdigest(),
+        bytes=found.bytes,
+        modified_at=found.modified_at,
+    )
 
 
 def is_recorded(con: duckdb.DuckDBPyConnection, extract_id: str) -> bool:

@@ -10,8 +10,9 @@ import duckdb
 
 from flows.errors import ExtractError
 from flows.extract.apple_charts import Fetch
-from flows.extract.files import between, list_files
+from flows.extract.files import between
 from flows.extract.found import Extract, Found
+from flows.extract.places import Places
 from flows.land import ledger
 from flows.land.batches import batches
 from flows.land.charts import land_chart_fetch, land_chart_file
@@ -32,7 +33,8 @@ def _silently(_done: int, _total: int) -> None:
 class SourceLanding:
     """What one source came to: ``landed`` by extract id, ``failed`` messages, ``known`` skipped.
 
-    ``unchanged`` counts the charts that were fetched and had not moved.
+    ``unchanged`` counts the charts that were fetched and had not moved, ``undated`` the files that
+    a backfill left out because neither their name nor a folder tells their day.
     """
 
     source: str
@@ -40,6 +42,7 @@ class SourceLanding:
     failed: tuple[str, ...] = ()
     known: int = 0
     unchanged: int = 0
+    undated: int = 0
 
     @property
     def rows_landed(self) -> int:
@@ -68,12 +71,15 @@ def land_files(
     A file whose size and modification time (or ETag) are unchanged is not even read; one whose
     content was landed before under another name is read for its checksum, once.
     """
+    places = Places(source)
     try:
-        found = list_files(source, settings.sources, settings.home)
+        found = places.find(settings)
+        places.let_duckdb_read(con)
     except ExtractError as error:
-        return SourceLanding(source=source.name, landed={}, failed=(str(error),))
+        return SourceLanding(source=source.name, landed={}, failed=(places.scrubbed(error),))
+    undated = 0
     if days:
-        found = between(found, *days)
+        found, undated = between(found, *days)
     seen = ledger.seen_files(con, source.name)
     new = [one for one in found if not _is_unchanged(one, seen.get(one.uri))]
     landed: dict[str, Landed] = {}
@@ -81,8 +87,8 @@ def land_files(
     done = len(found) - len(new)
     for batch in batches(new):
         advance(done, len(found))
-        extracts = _identified(con, source, batch, failed)
-        landed |= _land(con, extracts, source, settings, now, failed)
+        extracts = _identified(con, source, batch, places, failed)
+        landed |= _land(con, extracts, source, settings, now, places, failed)
         done += len(batch)
     advance(done, len(found))
     return SourceLanding(
@@ -91,6 +97,7 @@ def land_files(
         failed=tuple(failed),
         known=len(found) - len(landed) - len(failed),
         unchanged=ledger.unchanged_charts(con, list(landed)),
+        undated=undated,
     )
 
 
@@ -129,18 +136,16 @@ def _identified(
     con: duckdb.DuckDBPyConnection,
     source: EventSource | ChartFiles,
     batch: Sequence[Found],
+    places: Places,
     failed: list[str],
 ) -> list[Extract]:
     """Read each file once for its checksum, and leave out those whose content is known."""
     kind = "events" if isinstance(source, EventSource) else "ranks"
     extracts: dict[str, Extract] = {}
-    for found in batch:
-        try:
-            extract = ledger.identify(found, source=source.name, kind=kind, format=source.format)
-        except (ExtractError, OSError) as error:
-            failed.append(str(error))
-            continue
-        if ledger.is_recorded(con, extract.extract_id) or extract.extract_id in extracts:
+    for extract in places.identify(batch, kind):
+        if isinstance(extract, tuple):
+            failed.append(places.scrubbed(extract[1]))
+        elif ledger.is_recorded(con, extract.extract_id) or extract.extract_id in extracts:
             ledger.mark_seen(con, extract)
         else:
             extracts[extract.extract_id] = extract
@@ -153,22 +158,26 @@ def _land(
     source: EventSource | ChartFiles,
     settings: Settings,
     now: datetime,
+    places: Places,
     failed: list[str],
 ) -> dict[str, Landed]:
     """Land extracts together; where that fails, one by one, so that only the broken ones fail."""
     if isinstance(source, EventSource) and len(extracts) > 1:
         try:
-            return land_events(con, extracts, source, settings, now)
+            return land_events(con, extracts, source, settings, now, places.stream)
         except ExtractError:
             pass  # which of them it is shows when they land alone
     landed: dict[str, Landed] = {}
     for extract in extracts:
         try:
             if isinstance(source, EventSource):
-                landed |= land_events(con, [extract], source, settings, now)
+                landed |= land_events(con, [extract], source, settings, now, places.stream)
             else:
-                landed[extract.extract_id] = land_chart_file(con, extract, source, settings, now)
+                landed[extract.extract_id] = land_chart_file(
+                    con, extract, source, settings, now, places.stream
+                )
         except (ExtractError, OSError) as error:
-            ledger.record_failure(con, extract, str(error), now)
-            failed.append(str(error))
+            told = places.scrubbed(error)
+            ledger.record_failure(con, extract, told, now)
+            failed.append(told)
     return landed

@@ -1,12 +1,15 @@
 """Finding extracts on disk."""
 
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 
 import pytest
 
 from flows.errors import ExtractError
-from flows.extract.files import between, list_files
+from flows.extract.files import between
+from flows.extract.found import Found
+from flows.extract.places import Places
+from flows.settings import Settings
 from flows.sources import ChartFiles
 
 
@@ -21,8 +24,9 @@ def folder(tmp_path):
 
 def names(folder, uri, home="home"):
     source = ChartFiles(name="s", uri=uri, format="apple_rss")
-    found = list_files(source, folder / "sources.yml", folder / home)
-    return [str(path.relative_to(folder / "exports")) for path in found]
+    settings = Settings(home=folder / home, sources=folder / "sources.yml")
+    found = Places(source).find(settings)
+    return [str(Path(one.uri).relative_to(folder / "exports")) for one in found]
 
 
 @pytest.mark.parametrize(
@@ -57,8 +61,26 @@ def test_nothing_found_names_source_and_pattern(folder, monkeypatch):
         names(folder, "a.csv")
 
 
-def test_days_are_read_from_names():
-    paths = [Path(n) for n in ("a-2026-01-05.csv", "b_20260106.csv", "c.csv", "20269999.csv")]
-    days = (date(2026, 1, 5), date(2026, 1, 5))
-    assert between(paths, *days) == [paths[0]]
-    assert between(paths, date(2026, 1, 1), date(2026, 2, 1)) == paths[:2]
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "a-2026-01-05.csv",
+        "b_20260105.csv",
+        "events/2026/01/05/part-0.parquet",
+        "s3://bucket/dt=2026-01-05/1.gz",
+        "segment-logs/source/1767571200000/1.gz",
+        "77/77_2026-01-05_8#0.json.gz",
+    ],
+)
+def test_a_day_is_in_the_name_or_in_a_folder(uri):
+    found = [Found(uri=uri, bytes=1, modified_at=datetime(2026, 2, 1))]
+    assert between(found, date(2026, 1, 5), date(2026, 1, 5)) == (found, 0)
+    assert between(found, date(2026, 1, 6), date(2026, 2, 1)) == ([], 0)
+
+
+def test_a_file_without_a_day_is_counted():
+    found = [
+        Found(uri=uri, bytes=1, modified_at=datetime(2026, 2, 1))
+        for uri in ("c.csv", "20269999.csv", "1767571200001.gz", "2026-01-05/2026-01-07.csv")
+    ]
+    assert between(found, date(2026, 1, 5), date(2026, 1, 5)) == ([], 3)

@@ -8,6 +8,7 @@ import pytest
 
 from flows.errors import ExtractError
 from flows.extract.found import found_file
+from flows.extract.places import Places
 from flows.land import ledger
 from flows.land.events import land_events
 from flows.settings import Settings
@@ -53,8 +54,7 @@ def land(con, settings, tmp_path):
             columns=columns,
             extracts_overlap=overlap,
         )
-        found = found_file(path)
-        extract = ledger.identify(found, source=source, kind="events", format="custom")
+        (extract,) = Places(event_source).identify([found_file(path)], "events")
         try:
             landed = land_events(con, [extract], event_source, settings, now)
         except ExtractError as error:

@@ -9,6 +9,7 @@ import pytest
 from flows.errors import ExtractError
 from flows.extract.apple_charts import Fetch
 from flows.extract.found import found_file
+from flows.extract.places import Places
 from flows.land import ledger
 from flows.land.charts import land_chart_fetch, land_chart_file
 from flows.land.source import land_fetches
@@ -39,9 +40,7 @@ def land_file(con, settings, tmp_path):
         chart_files = ChartFiles(
             **{"name": "archive", "format": "apple_rss", "uri": str(path)} | source
         )
-        extract = ledger.identify(
-            found_file(path), source="archive", kind="ranks", format=chart_files.format
-        )
+        (extract,) = Places(chart_files).identify([found_file(path)], "ranks")
         return extract.extract_id, land_chart_file(con, extract, chart_files, settings, NOW)
 
     return land

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from flows.errors import AfterhypeError
 from flows.extract.found import found_file
+from flows.extract.places import Places
 from flows.land import ledger
 from flows.land.events import land_events
 from flows.settings import Settings
@@ -133,7 +134,7 @@ def _land(con, config, folder, number, ids):
     source = EventSource(
         name="chat", app_id="chat", uri=str(path), reader={"type": "csv"}, columns=BY_NAME
     )
-    extract = ledger.identify(found_file(path), source="chat", kind="events", format="custom")
+    (extract,) = Places(source).identify([found_file(path)], "events")
     land_events(con, [extract], source, config, NOW)
     return extract.extract_id
 

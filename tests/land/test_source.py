@@ -5,7 +5,7 @@ from datetime import date, datetime
 
 import pytest
 
-from flows.land import ledger
+from flows.extract.places import Places
 from flows.land.source import land_files
 from flows.settings import Settings
 from flows.sources import EventSource
@@ -36,7 +36,7 @@ def test_known_files_are_not_even_read(land_all, tmp_path, monkeypatch):
     def read(*_, **__):
         raise AssertionError("was read again")
 
-    monkeypatch.setattr(ledger, "identify", read)
+    monkeypatch.setattr(Places, "identify", read)
     again = land_all()
     assert (again.known, again.landed, again.failed) == (1, {}, ())
 

@@ -31,7 +31,7 @@ from flows.progress import notice, progress
 from flows.publish import Publication
 from flows.quality import GateReport, describe
 from flows.settings import Settings
-from flows.sources import ChartFeed, ChartFiles, EventSource
+from flows.sources import AnyFiles, AnySource, ChartFeed
 from flows.stages import Run, Summary
 
 NETWORK_RETRIES = 2
@@ -107,7 +107,7 @@ def compact(home: Path | None = None, sources: Path | None = None) -> Compaction
 
 
 @task(task_run_name="land {source.name}", cache_policy=NO_CACHE)
-def land_source(run: Run, source: EventSource | ChartFiles) -> SourceLanding:
+def land_source(run: Run, source: AnyFiles) -> SourceLanding:
     """Land the new files of one source."""
     with progress(f"landing {source.name}") as advance:
         return _logged(stages.land_source(run, source, advance))
@@ -195,7 +195,7 @@ def _land_and_judge(run: Run) -> Summary:
     return summary
 
 
-def _land(run: Run, source: stages.AnySource) -> SourceLanding:
+def _land(run: Run, source: AnySource) -> SourceLanding:
     if isinstance(source, ChartFeed):
         return land_feed(run, source, fetch_feed(run, source))
     return land_source(run, source)

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterable
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import yaml
@@ -28,6 +28,7 @@ from pydantic import (
 
 from flows.errors import ConfigurationError
 from flows.formats.event_formats import EVENT_FORMATS
+from flows.formats.report_formats import INSTALL_FORMATS, REVIEW_FORMATS
 
 EVENT_COLUMNS = (
     "user_id",
@@ -59,6 +60,34 @@ CHART_COLUMNS = (
     "url",
 )
 """The canonical columns of a chart entry."""
+
+INSTALL_COUNTS = (
+    "downloads",
+    "redownloads",
+    "updates",
+    "installs",
+    "uninstalls",
+    "sessions",
+    "in_app_purchases",
+)
+"""What a store's report may count, each by app, day and country."""
+
+INSTALL_COLUMNS = ("store", "store_app_id", "install_date", "country", *INSTALL_COUNTS)
+"""The canonical columns of a row of a store's installs report."""
+
+REVIEW_COLUMNS = (
+    "store",
+    "store_app_id",
+    "storefront",
+    "review_id",
+    "rating",
+    "app_version",
+    "title",
+    "body",
+    "author",
+    "reviewed_at",
+)
+"""The canonical columns of a review; the author is keyed when it lands."""
 
 SEGMENTS = ("platform", "country", "channel", "app_version")
 """The columns of an event by which retention can be broken down."""
@@ -168,6 +197,9 @@ class FileSource(_Strict):
     with globs as in paths, or https://host/path.
     """
 
+    kind: ClassVar[str]
+    """What the ledger calls its extracts."""
+
     name: Name
     uri: str | tuple[str, ...]
     format: str
@@ -230,6 +262,8 @@ class EventSource(FileSource):
     that a vendor's format leaves without one.
     """
 
+    kind: ClassVar[str] = "events"
+
     app_id: str
     format: str = "custom"
     complete_through: date | None = None
@@ -281,12 +315,46 @@ class ChartFiles(FileSource):
     chart; a file whose content says otherwise is refused.
     """
 
+    kind: ClassVar[str] = "ranks"
+
     format: Literal["apple_rss", "itunes_rss", "custom"]
 
     @model_validator(mode="after")
     def _mapping_is_complete(self) -> ChartFiles:
         required = ("store", "storefront", "chart", "snapshot_at", "rank", "store_app_id")
         self._check_mapping(self.format == "custom", CHART_COLUMNS, required)
+        return self
+
+
+class InstallFiles(FileSource):
+    """A store's reports of downloads and installs in files; apps are told by their store ids."""
+
+    kind: ClassVar[str] = "installs"
+
+    rejects: RejectShares = RejectShares()
+
+    @model_validator(mode="after")
+    def _mapping_is_complete(self) -> InstallFiles:
+        _check_format(self.format, INSTALL_FORMATS)
+        required = ("store", "store_app_id", "install_date")
+        self._check_mapping(self.format == "custom", INSTALL_COLUMNS, required)
+        if self.format == "custom" and not set(self.columns).intersection(INSTALL_COUNTS):
+            raise ValueError(f"columns lacks a count: one of {', '.join(INSTALL_COUNTS)}")
+        return self
+
+
+class ReviewFiles(FileSource):
+    """Reviews that users wrote in a store, in files."""
+
+    kind: ClassVar[str] = "reviews"
+
+    rejects: RejectShares = RejectShares()
+
+    @model_validator(mode="after")
+    def _mapping_is_complete(self) -> ReviewFiles:
+        _check_format(self.format, REVIEW_FORMATS)
+        required = ("store", "store_app_id", "review_id", "rating", "reviewed_at")
+        self._check_mapping(self.format == "custom", REVIEW_COLUMNS, required)
         return self
 
 
@@ -298,6 +366,12 @@ class ChartFeed(_Strict):
     storefronts: tuple[Annotated[str, Field(pattern="^[a-z]{2}$")], ...] = Field(min_length=1)
     charts: tuple[Literal["top-free", "top-paid"], ...] = Field(min_length=1)
     limit: int = Field(100, ge=1, le=100)
+
+
+def _check_format(format: str, formats: Iterable[str]) -> None:
+    known = ("custom", *formats)
+    if format not in known:
+        raise ValueError(f"format: {format!r} is not one of them{_did_you_mean(format, known)}")
 
 
 def _check_canonical(column: str, known: Iterable[str]) -> None:
@@ -324,6 +398,12 @@ RankSource = Annotated[
     Annotated[ChartFiles, Tag("files")] | Annotated[ChartFeed, Tag("feed")],
     Discriminator(_feed_or_files),
 ]
+
+
+AnyFiles = EventSource | ChartFiles | InstallFiles | ReviewFiles
+"""A source whose extracts are files or objects."""
+
+AnySource = AnyFiles | ChartFeed
 
 
 Bracket = Annotated[tuple[int, int], AfterValidator(_first_before_last)]
@@ -368,10 +448,17 @@ class Sources(_Strict):
     apps: tuple[App, ...] = ()
     events: tuple[EventSource, ...] = ()
     ranks: tuple[RankSource, ...] = ()
+    installs: tuple[InstallFiles, ...] = ()
+    reviews: tuple[ReviewFiles, ...] = ()
+
+    @property
+    def all(self) -> tuple[AnySource, ...]:
+        """Every source, in the order in which a run lands them."""
+        return (*self.events, *self.ranks, *self.installs, *self.reviews)
 
     @model_validator(mode="after")
     def _names_agree(self) -> Sources:
-        names = [source.name for source in (*self.events, *self.ranks)]
+        names = [source.name for source in self.all]
         for what, values in (("app_id", [a.app_id for a in self.apps]), ("source name", names)):
             if repeated := [v for v, n in Counter(values).items() if n > 1]:
                 raise ValueError(f"{what} {repeated[0]!r} is given twice")
@@ -431,6 +518,8 @@ def _keys_at(location: tuple[str | int, ...]) -> list[str]:
         "apps": App,
         "events": EventSource,
         "ranks": ChartFiles,
+        "installs": InstallFiles,
+        "reviews": ReviewFiles,
         "reader": Reader,
         "storage": Storage,
         "rejects": RejectShares,

@@ -22,13 +22,11 @@ from flows.publish import Publication, current_publication, list_publications
 from flows.publish import publish as publish_generation
 from flows.quality import GateReport, data_docs_path, mart_gate, raw_gate
 from flows.settings import Settings, load_settings
-from flows.sources import ChartFeed, ChartFiles, EventSource, Sources, load_sources
+from flows.sources import AnyFiles, AnySource, ChartFeed, Sources, load_sources
 from flows.transform import Invoke, build_marts, write_docs
 from flows.verify import Verification
 from flows.verify import verify as verify_marts
 from flows.warehouse import connect, create_schemas
-
-AnySource = EventSource | ChartFiles | ChartFeed
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,7 +74,7 @@ def begin(home: Path | None, sources: Path | None) -> Run:
         # the prefix keeps Great Expectations from reading a time into it
         run_id=f"run-{now:%Y%m%dT%H%M%SZ}-{secrets.token_hex(2)}",
         now=now,
-        selected=(*loaded.events, *loaded.ranks),
+        selected=loaded.all,
     )
 
 
@@ -109,7 +107,7 @@ def prepare(run: Run) -> None:
         write_configuration(con, run.sources)
 
 
-def land_source(run: Run, source: EventSource | ChartFiles, advance: Advance) -> SourceLanding:
+def land_source(run: Run, source: AnyFiles, advance: Advance) -> SourceLanding:
     """Land the new files of one source."""
     with connect(run.settings) as con:
         return land_files(con, source, run.settings, run.now, days=run.days, advance=advance)

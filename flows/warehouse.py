@@ -24,7 +24,7 @@ create schema if not exists ops;
 create table if not exists raw.extracts (
     extract_id varchar primary key,
     source varchar not null,
-    kind varchar not null check (kind in ('events', 'ranks')),
+    kind varchar not null check (kind in ('events', 'ranks', 'installs', 'reviews')),
     format varchar not null,
     uri varchar not null,
     checksum varchar not null,
@@ -172,6 +172,36 @@ create table if not exists raw.chart_ranks (
     extract_id varchar,
 );
 
+-- what the stores' reports count: one row per extract, app, day, country (null: all) and metric
+create table if not exists raw.store_installs (
+    source varchar not null,
+    store varchar not null,
+    store_app_id varchar not null,
+    install_date date not null, -- the store's own day
+    country varchar,
+    metric varchar not null,
+    units bigint not null,
+    extract_id varchar not null,
+    landed_at timestamp not null,
+);
+
+-- one row per version of a review that an extract delivered first; authors are keyed as users are
+create table if not exists raw.app_reviews (
+    source varchar not null,
+    store varchar not null,
+    store_app_id varchar not null,
+    storefront varchar,
+    review_id varchar not null,
+    rating integer not null,
+    app_version varchar,
+    title varchar,
+    body varchar,
+    author_key uuid,
+    reviewed_at timestamp not null,
+    extract_id varchar not null,
+    landed_at timestamp not null,
+);
+
 -- the sources file as the models see it, rewritten at each run
 create table if not exists raw.apps (
     app_id varchar not null,
@@ -300,6 +330,33 @@ def connect(settings: Settings, *, read_only: bool = False) -> Iterator[duckdb.D
 def create_schemas(con: duckdb.DuckDBPyConnection) -> None:
     """Create what the raw contract needs and the warehouse lacks."""
     con.execute(RAW_CONTRACT)
+    _renew_the_ledger(con)
+
+
+def _renew_the_ledger(con: duckdb.DuckDBPyConnection) -> None:
+    """Give a ledger from before there were store reports the kinds that it lacks.
+
+    DuckDB cannot change a check, so that the table is written anew.
+    """
+    row = con.execute(
+        "select sql from duckdb_tables() where schema_name = 'raw' and table_name = 'extracts'"
+    ).fetchone()
+    if row is None or "installs" in row[0]:
+        return
+    (create,) = re.findall(
+        r"create table if not exists raw\.extracts \(.*?\n\);", RAW_CONTRACT, re.DOTALL
+    )
+    con.begin()
+    try:
+        con.execute("create temp table ledger_as_it_was as from raw.extracts")
+        con.execute("drop table raw.extracts")
+        con.execute(create)
+        con.execute("insert into raw.extracts by name from ledger_as_it_was")
+        con.execute("drop table ledger_as_it_was")
+        con.commit()
+    except duckdb.Error:
+        con.rollback()
+        raise
 
 
 @contextmanager

@@ -6,7 +6,6 @@ import hashlib
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from pathlib import Path
 
 import duckdb
@@ -47,16 +46,13 @@ class Places:
             found |= {one.uri: one for one in matches}
         return [found[uri] for uri in sorted(found)]
 
-    def identify(
-        self, found: Sequence[Found], kind: str
-    ) -> Iterator[Extract | tuple[Found, Exception]]:
+    def identify(self, found: Sequence[Found]) -> Iterator[Extract | tuple[Found, Exception]]:
         """Read each once, in order: what it is, or why it cannot be read."""
-        read = partial(self._identified, kind=kind)
         if all(one.is_local for one in found):
-            yield from map(read, found)
+            yield from map(self._identified, found)
             return
         with ThreadPoolExecutor(_AT_ONCE) as pool:
-            yield from pool.map(read, found)
+            yield from pool.map(self._identified, found)
 
     def stream(self, extract: Extract) -> Iterable[bytes]:
         """The bytes of a remote extract. Raises ExtractError."""
@@ -80,13 +76,13 @@ class Places:
             self._remotes[root] = open_remote(uri, self._source.storage)
         return self._remotes[root]
 
-    def _identified(self, found: Found, kind: str) -> Extract | tuple[Found, Exception]:
+    def _identified(self, found: Found) -> Extract | tuple[Found, Exception]:
         try:
-            return self._read(found, kind)
+            return self._read(found)
         except (AfterhypeError, OSError) as error:
             return found, error
 
-    def _read(self, found: Found, kind: str) -> Extract:
+    def _read(self, found: Found) -> Extract:
         remote = None if found.is_local else self._remote(found.uri)
         chunks = remote.stream(found.uri) if remote else _chunks(Path(found.uri))
         digest = hashlib.sha256()
@@ -102,7 +98,7 @@ class Places:
                 whole.feed(chunk)
         return Extract(
             source=self._source.name,
-            kind=kind,
+            kind=self._source.kind,
             format=self._source.format,
             uri=found.uri,
             location=remote.location(found.uri) if remote else found.uri,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flows.formats.event_format import EventFormat
+from flows.formats.vendor_format import EventFormat
 
 _PARAMETERS = (
     '[{"key": "VARCHAR", "value": {"string_value": "VARCHAR", "int_value": "VARCHAR", '

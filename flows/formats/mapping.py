@@ -13,7 +13,9 @@ import duckdb
 
 from flows.errors import ExtractError
 from flows.formats.event_formats import EVENT_FORMATS
-from flows.sources import ChartFiles, EventSource
+from flows.formats.report_formats import INSTALL_FORMATS, REVIEW_FORMATS
+from flows.formats.vendor_format import EventFormat, VendorFormat
+from flows.sources import AnyFiles, ChartFiles, EventSource
 from flows.sql import name_in_sql, text_in_sql
 
 _IDENTITY = ("user_id", "anonymous_id", "event_time", "event_name", "event_id")
@@ -42,7 +44,7 @@ class Mapped:
         return column_references(expression) if expression else frozenset()
 
 
-def mapping_in_sql(source: EventSource | ChartFiles) -> Mapped:
+def mapping_in_sql(source: AnyFiles) -> Mapped:
     """A source's mapping. Raises ExtractError naming the one that is not an expression.
 
     A column whose name is an SQL word, such as at or order, need not be quoted in the sources
@@ -52,20 +54,26 @@ def mapping_in_sql(source: EventSource | ChartFiles) -> Mapped:
         column: _quoted_if_a_name(source.name, column, expression)
         for column, expression in source.columns.items()
     }
-    if isinstance(source, ChartFiles):
-        return _mapped(given, set(given))
     if source.format == "custom":
-        return _mapped(given, set(given).intersection(_IDENTITY))
-    form = EVENT_FORMATS[source.format]
-    zone = text_in_sql(source.export_timezone or "UTC")
-    standing = {c: e.replace("{timezone}", zone) for c, e in form.columns.items()}
+        needed = _IDENTITY if isinstance(source, EventSource) else given
+        return _mapped(given, set(given).intersection(needed))
+    if isinstance(source, EventSource):
+        return _vendors(EVENT_FORMATS[source.format], given, source.export_timezone or "UTC")
+    if isinstance(source, ChartFiles):
+        raise ValueError(f"{source.format} is a document, not a table")
+    return _vendors((INSTALL_FORMATS | REVIEW_FORMATS)[source.format], given, "UTC")
+
+
+def _vendors(form: VendorFormat, given: dict[str, str], zone: str) -> Mapped:
+    """A vendor's mapping, corrected by the sources file."""
+    standing = {c: e.replace("{timezone}", text_in_sql(zone)) for c, e in form.columns.items()}
     expressions = standing | given
     return Mapped(
         expressions=expressions,
         needed=_all_references(expressions),
         required=form.required,
         has_types=False,
-        merges=form.merges,
+        merges=form.merges if isinstance(form, EventFormat) else None,
     )
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from flows.formats.event_format import EventFormat
 from flows.formats.segment import SEGMENT
+from flows.formats.vendor_format import EventFormat
 
 RUDDERSTACK = EventFormat(
     name="rudderstack",

@@ -8,11 +8,11 @@ from pathlib import Path
 
 from flows.extract.found import HEAD_BYTES
 from flows.extract.unpack import Part
-from flows.formats.event_format import EventFormat, FileType
+from flows.formats.vendor_format import FileType, VendorFormat
 from flows.sources import Reader
 
 
-def reader_of(form: EventFormat, part: Part) -> Reader:
+def reader_of(form: VendorFormat, part: Part) -> Reader:
     """How a file of a vendor's format is read."""
     kind = _type_of(form, part)
     if kind == "csv":
@@ -23,10 +23,10 @@ def reader_of(form: EventFormat, part: Part) -> Reader:
             header=form.header,
             names=form.names,
         )
-    return Reader(type=kind)
+    return Reader(type=kind, records=form.records if kind == "json" else None)
 
 
-def _type_of(form: EventFormat, part: Part) -> FileType:
+def _type_of(form: VendorFormat, part: Part) -> FileType:
     if "parquet" in form.types and (
         part.location.endswith(".parquet") or head_of(part).startswith(b"PAR1")
     ):

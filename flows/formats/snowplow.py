@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flows.formats.event_format import EventFormat
+from flows.formats.vendor_format import EventFormat
 
 _NAMES = """
     app_id platform etl_tstamp collector_tstamp dvce_created_tstamp event event_id txn_id

@@ -316,6 +316,8 @@ def _delete_rows(con: duckdb.DuckDBPyConnection, extract_id: str) -> None:
         "raw.identity_links",
         "raw.chart_snapshots",
         "raw.chart_ranks",
+        "raw.store_installs",
+        "raw.app_reviews",
     ):
         con.execute(f"delete from {table} where extract_id = ?", [extract_id])
 

@@ -18,8 +18,9 @@ from flows.land.batches import batches
 from flows.land.charts import land_chart_fetch, land_chart_file
 from flows.land.events import land_events
 from flows.land.ledger import Landed, Seen
+from flows.land.reports import land_report
 from flows.settings import Settings
-from flows.sources import ChartFeed, ChartFiles, EventSource
+from flows.sources import AnyFiles, ChartFeed, ChartFiles, EventSource
 
 Advance = Callable[[int, int], None]
 """Called with (extracts done, extracts in all) while a source lands."""
@@ -59,7 +60,7 @@ class SourceLanding:
 
 def land_files(
     con: duckdb.DuckDBPyConnection,
-    source: EventSource | ChartFiles,
+    source: AnyFiles,
     settings: Settings,
     now: datetime,
     *,
@@ -87,7 +88,7 @@ def land_files(
     done = len(found) - len(new)
     for batch in batches(new):
         advance(done, len(found))
-        extracts = _identified(con, source, batch, places, failed)
+        extracts = _identified(con, batch, places, failed)
         landed |= _land(con, extracts, source, settings, now, places, failed)
         done += len(batch)
     advance(done, len(found))
@@ -134,15 +135,13 @@ def _is_unchanged(found: Found, seen: Seen | None) -> bool:
 
 def _identified(
     con: duckdb.DuckDBPyConnection,
-    source: EventSource | ChartFiles,
     batch: Sequence[Found],
     places: Places,
     failed: list[str],
 ) -> list[Extract]:
     """Read each file once for its checksum, and leave out those whose content is known."""
-    kind = "events" if isinstance(source, EventSource) else "ranks"
     extracts: dict[str, Extract] = {}
-    for extract in places.identify(batch, kind):
+    for extract in places.identify(batch):
         if isinstance(extract, tuple):
             failed.append(places.scrubbed(extract[1]))
         elif ledger.is_recorded(con, extract.extract_id) or extract.extract_id in extracts:
@@ -155,7 +154,7 @@ def _identified(
 def _land(
     con: duckdb.DuckDBPyConnection,
     extracts: Sequence[Extract],
-    source: EventSource | ChartFiles,
+    source: AnyFiles,
     settings: Settings,
     now: datetime,
     places: Places,
@@ -170,14 +169,26 @@ def _land(
     landed: dict[str, Landed] = {}
     for extract in extracts:
         try:
-            if isinstance(source, EventSource):
-                landed |= land_events(con, [extract], source, settings, now, places.stream)
-            else:
-                landed[extract.extract_id] = land_chart_file(
-                    con, extract, source, settings, now, places.stream
-                )
+            landed |= _land_one(con, extract, source, settings, now, places)
         except (ExtractError, OSError) as error:
             told = places.scrubbed(error)
             ledger.record_failure(con, extract, told, now)
             failed.append(told)
     return landed
+
+
+def _land_one(
+    con: duckdb.DuckDBPyConnection,
+    extract: Extract,
+    source: AnyFiles,
+    settings: Settings,
+    now: datetime,
+    places: Places,
+) -> dict[str, Landed]:
+    if isinstance(source, EventSource):
+        return land_events(con, [extract], source, settings, now, places.stream)
+    if isinstance(source, ChartFiles):
+        landed = land_chart_file(con, extract, source, settings, now, places.stream)
+    else:
+        landed = land_report(con, extract, source, settings, now, places.stream)
+    return {extract.extract_id: landed}

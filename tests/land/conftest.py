@@ -54,7 +54,7 @@ def land(con, settings, tmp_path):
             columns=columns,
             extracts_overlap=overlap,
         )
-        (extract,) = Places(event_source).identify([found_file(path)], "events")
+        (extract,) = Places(event_source).identify([found_file(path)])
         try:
             landed = land_events(con, [extract], event_source, settings, now)
         except ExtractError as error:

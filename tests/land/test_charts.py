@@ -40,7 +40,7 @@ def land_file(con, settings, tmp_path):
         chart_files = ChartFiles(
             **{"name": "archive", "format": "apple_rss", "uri": str(path)} | source
         )
-        (extract,) = Places(chart_files).identify([found_file(path)], "ranks")
+        (extract,) = Places(chart_files).identify([found_file(path)])
         return extract.extract_id, land_chart_file(con, extract, chart_files, settings, NOW)
 
     return land

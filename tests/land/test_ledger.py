@@ -134,7 +134,7 @@ def _land(con, config, folder, number, ids):
     source = EventSource(
         name="chat", app_id="chat", uri=str(path), reader={"type": "csv"}, columns=BY_NAME
     )
-    (extract,) = Places(source).identify([found_file(path)], "events")
+    (extract,) = Places(source).identify([found_file(path)])
     land_events(con, [extract], source, config, NOW)
     return extract.extract_id
 

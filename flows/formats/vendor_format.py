@@ -1,0 +1,53 @@
+"""What a vendor's format is made of: a declaration in SQL, one module per vendor."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+FileType = Literal["csv", "ndjson", "parquet", "json"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class VendorFormat:
+    """A vendor's export as SQL over its own columns, all of which are text.
+
+    Nested values are their JSON text, so that ``device->>'$.operating_system'`` holds for NDJSON
+    and Parquet alike. A column that an extract lacks is null; one of ``required`` that it lacks
+    makes it an extract of another format.
+
+    ``columns`` maps canonical columns to expressions. ``types`` are the kinds of file in which the
+    vendor delivers. For text files without a header ``names`` are the columns in order; in a JSON
+    document ``records`` is the path of the rows. ``marks`` are columns that together tell this
+    format from all others, for `afterhype inspect`.
+    """
+
+    name: str
+    title: str
+    types: tuple[FileType, ...]
+    columns: Mapping[str, str]
+    required: frozenset[str]
+    marks: frozenset[str]
+    delimiter: str = ","
+    quote: str = '"'
+    header: bool = True
+    names: tuple[str, ...] = ()
+    records: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class EventFormat(VendorFormat):
+    """An export of events.
+
+    A row's user is ``user_id``, else ``anonymous_id``; where both are there, the row tells that the
+    two are one user, which the setting ``identity: merged`` heeds as ``merges`` says: to the
+    ``first`` known user that an anonymous id was seen with, or to the ``last`` (where a vendor
+    merges known users as well). ``{timezone}`` in an expression stands for the source's
+    ``export_timezone`` as an SQL text.
+    """
+
+    merges: Literal["first", "last"] | None = None
+    takes_timezone: bool = False
+    replaces_same_path: bool = False
+    """A newer file at the same path replaces the older one's events."""

@@ -1,0 +1,181 @@
+"""The stores' reports: installs and reviews, from files to canonical rows and rejects."""
+
+import hashlib
+import json
+import uuid
+from datetime import date, datetime
+from pathlib import Path
+
+import pytest
+
+from flows.land.keys import load_user_key
+from flows.land.source import land_files
+from flows.sources import InstallFiles, ReviewFiles
+
+REPORTS = Path(__file__).parent.parent / "fixtures" / "reports"
+NOW = datetime(2026, 2, 1)
+
+
+@pytest.fixture
+def land(home):
+    """``land(file)``: land a report of the fixtures; its format begins its name."""
+
+    def land_one(file, content=None, **source):
+        path = home.folder / file
+        path.write_bytes(content or (REPORTS / file).read_bytes())
+        form = file.split(".")[0]
+        kind = ReviewFiles if form == "itunes_reviews" else InstallFiles
+        told = {"name": form, "format": form, "uri": str(path)} | source
+        return land_files(home.con, kind(**told), home.settings, NOW)
+
+    return land_one
+
+
+def installs(home):
+    return home.rows(
+        "select store, store_app_id, install_date, country, metric, units "
+        "from raw.store_installs order by all"
+    )
+
+
+DAY = date(2026, 1, 5)
+
+
+def test_app_store_sales(home, land):
+    landing = land("app_store_sales.tsv")
+    assert (landing.failed, landing.rows_landed) == ((), 7)
+    assert installs(home) == [
+        ("apple", "555", DAY, "DE", "downloads", 1),
+        ("apple", "555", DAY, "DE", "in_app_purchases", 5),
+        ("apple", "555", DAY, "DE", "updates", 9),
+        ("apple", "555", DAY, "FR", "downloads", -1),
+        ("apple", "555", DAY, "US", "downloads", 7),
+        ("apple", "555", DAY, "US", "redownloads", 2),
+    ]
+
+
+def test_app_store_sales_corrupt(home, land):
+    landing = land("app_store_sales.corrupt.tsv")
+    assert (landing.rows_landed, landing.rows_rejected) == (1, 7)
+    assert home.rejects() == [
+        (3, "count not understood: many"),
+        (4, "no single day"),
+        (5, "no single day"),
+        (6, "no count of a known kind"),
+        (7, "no app id"),
+        (8, "day in the future: 2031-01-05"),
+        (9, "too few columns"),
+    ]
+
+
+def test_app_store_analytics(home, land):
+    assert land("app_store_analytics.downloads.tsv").failed == ()
+    assert land("app_store_analytics.installs.tsv").failed == ()
+    assert installs(home) == [
+        ("apple", "555", DAY, "DE", "redownloads", 3),
+        ("apple", "555", DAY, "US", "downloads", 15),
+        ("apple", "555", DAY, "US", "installs", 8),
+        ("apple", "555", DAY, "US", "uninstalls", 6),
+        ("apple", "555", DAY, "US", "updates", 20),
+    ]
+
+
+def test_app_store_analytics_corrupt(home, land):
+    landing = land("app_store_analytics.corrupt.tsv")
+    assert (landing.rows_landed, landing.rows_rejected) == (1, 4)
+    assert home.rejects() == [
+        (3, "no count of a known kind"),
+        (4, "count not understood: few"),
+        (5, "day not understood: today"),
+        (6, "too few columns"),
+    ]
+
+
+def test_google_play_installs_are_utf_16(home, land):
+    assert land("google_play_installs.utf16.csv").failed == ()
+    assert installs(home)[:4] == [
+        ("google", "com.acme.loop", DAY, None, "downloads", 21),
+        ("google", "com.acme.loop", DAY, None, "installs", 25),
+        ("google", "com.acme.loop", DAY, None, "uninstalls", 3),
+        ("google", "com.acme.loop", DAY, None, "updates", 90),
+    ]
+    assert len(installs(home)) == 8
+
+
+def test_google_play_installs_corrupt(home, land):
+    landing = land("google_play_installs.corrupt.csv")
+    assert (landing.rows_landed, landing.rows_rejected) == (1, 4)
+    assert home.rejects() == [
+        (3, "day not understood: 5 Jan"),
+        (4, "no app id"),
+        (5, "no count of a known kind"),
+        (6, "too few columns"),
+    ]
+
+
+def test_a_report_of_any_shape_by_a_mapping(home, land):
+    landing = land(
+        "own.csv",
+        b"tag,app,neu\n05.01.2026,com.x,17\n",
+        format="custom",
+        reader={"type": "csv"},
+        columns={
+            "store": "'google'",
+            "store_app_id": "app",
+            "install_date": "strptime(tag, '%d.%m.%Y')",
+            "downloads": "neu",
+        },
+    )
+    assert landing.failed == ()
+    assert installs(home) == [("google", "com.x", DAY, None, "downloads", 17)]
+
+
+def test_reviews_land_with_keyed_authors(home, land):
+    assert land("itunes_reviews.json").failed == ()
+    told = "\x1f".join(
+        (load_user_key(home.settings), "review", "https://itunes.apple.com/in/reviews/idPat")
+    )
+    key = uuid.UUID(hashlib.sha256(told.encode()).hexdigest()[:32])
+    first, second = home.rows(
+        "select store, store_app_id, storefront, review_id, rating, app_version, title, body, "
+        "reviewed_at, author_key from raw.app_reviews order by review_id"
+    )
+    at = datetime(2026, 1, 5, 11)
+    body = 'It "plays"; I sing'
+    assert first == ("apple", "555", "in", "9001", 5, "1.8", "Fine", body, at, key)
+    assert second[3:5] == ("9002", 1)
+    assert second[-1] != key
+
+
+def test_a_review_lands_once_and_its_newer_version_again(home, land):
+    land("itunes_reviews.json")
+    document = json.loads((REPORTS / "itunes_reviews.json").read_text())
+    document["feed"]["entry"][1]["updated"]["label"] = "2026-01-07T00:00:00Z"
+    document["feed"]["entry"][1]["im:rating"]["label"] = "2"
+    landing = land("itunes_reviews.2.json", json.dumps(document).encode())
+    assert (landing.rows_landed, landing.rows_duplicate) == (1, 1)
+    assert home.rows("select review_id, rating from raw.app_reviews order by all") == [
+        ("9001", 5),
+        ("9002", 1),
+        ("9002", 2),
+    ]
+
+
+def test_a_feed_of_one_review_has_an_object(home, land):
+    document = json.loads((REPORTS / "itunes_reviews.json").read_text())
+    document["feed"]["entry"] = document["feed"]["entry"][0]
+    landing = land("itunes_reviews.json", json.dumps(document).encode())
+    assert (landing.failed, landing.rows_landed) == ((), 1)
+
+
+def test_reviews_corrupt(home, land):
+    landing = land("itunes_reviews.corrupt.json")
+    assert (landing.rows_landed, landing.rows_rejected) == (1, 5)
+    assert home.rejects() == [
+        (1, "not a review: no rating"),
+        (3, "rating not understood: six"),
+        (4, "time not understood: last week"),
+        (5, "no app id"),
+        (6, "not a JSON object"),
+    ]
+    assert "Pat" not in str(home.rows("select line from raw.rejects"))

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from expectations.activity import app_activity, growth_accounting
 from expectations.checks import Suite
+from expectations.installs import installs
 from expectations.ranks import app_ranks, rank_summary
 from expectations.raw_charts import raw_charts
 from expectations.raw_events import raw_events
+from expectations.raw_reports import raw_reports
 from expectations.retention import cohort_triangle, retention_curves
 from expectations.scorecard import apps, freshness, late_arrivals, privacy, scorecard
 
 
 def raw_suites() -> tuple[Suite, ...]:
     """The suites that decide whether a new extract may be seen downstream."""
-    return (raw_events(), raw_charts())
+    return (raw_events(), raw_charts(), raw_reports())
 
 
 def mart_suites() -> tuple[Suite, ...]:
@@ -28,6 +30,7 @@ def mart_suites() -> tuple[Suite, ...]:
         app_activity(),
         app_ranks(),
         rank_summary(),
+        installs(),
         scorecard(),
         freshness(),
         late_arrivals(),

@@ -16,6 +16,7 @@ GRAIN: dict[str, tuple[str, ...]] = {
     "fct_app_activity_daily": ("app_id", "activity_date"),
     "fct_app_ranks_daily": (*_CHART, "rank_date"),
     "fct_rank_summary": _CHART,
+    "fct_installs_daily": ("app_id", "store", "install_date"),
     "data_freshness": ("source",),
     "late_arrivals": ("source", "within_days"),
 }
@@ -29,6 +30,7 @@ SETTLED: dict[str, tuple[str, ...]] = {
     "fct_growth_accounting": ("active", "new", "retained", "resurrected", "churned"),
     "fct_app_activity_daily": ("dau", "wau", "mau", "new_users", "events"),
     "fct_app_ranks_daily": ("rank", "best_rank"),
+    "fct_installs_daily": ("downloads", "cumulative_downloads"),
 }
 """Mart to the numbers that, once published, should stay: where they move, that is a restatement.
 

@@ -25,7 +25,7 @@ COLUMNS = {
     "cells": "How many numbers changed: 1, or as many as are summed up.",
     "old_value": "What had been published; summed up over the cells.",
     "new_value": "What is published now; NULL where it cannot be told any more.",
-    "cause": "definition, retraction, late_events, watermark, maturing or charts.",
+    "cause": "definition, retraction, late_events, watermark, maturing, charts or store_reports.",
     "explanation": "The cause in words and numbers.",
 }
 """The columns of the table ``restatements`` and what each says."""
@@ -227,6 +227,7 @@ def _sum_up(con: duckdb.DuckDBPyConnection, publication_id: str, built_at: datet
                 moved.*,
                 case
                     when moved.mart = 'fct_app_ranks_daily' then 'charts'
+                    when moved.mart = 'fct_installs_daily' then 'store_reports'
                     when causes.is_defined_anew then 'definition'
                     when causes.is_retracted then 'retraction'
                     when causes.is_late then 'late_events'
@@ -258,6 +259,7 @@ def _sum_up(con: duckdb.DuckDBPyConnection, publication_id: str, built_at: datet
             coalesce(cause, 'definition') as cause,
             case
                 when cause = 'charts' then 'chart captures landed late or were taken back'
+                when cause = 'store_reports' then 'a store corrected or completed its reports'
                 when cause = 'maturing' then format(
                     'more cohorts are complete: the watermark moved from {} to {}',
                     previous_watermark, watermark

@@ -225,6 +225,13 @@ alter table raw.event_sources add column if not exists identity varchar;
 alter table raw.event_sources add column if not exists reject_share_warning double;
 alter table raw.event_sources add column if not exists reject_share_critical double;
 
+create table if not exists raw.report_sources (
+    source varchar not null,
+    kind varchar not null,
+    reject_share_warning double not null,
+    reject_share_critical double not null,
+);
+
 -- files whose content the ledger knows under another name: as long as a listing tells the same of
 -- them, they are not read again
 create table if not exists ops.seen_files (

@@ -27,6 +27,7 @@ MARTS = {
     "fct_app_activity_daily",
     "fct_app_ranks_daily",
     "fct_rank_summary",
+    "fct_installs_daily",
     "app_scorecard",
     "data_freshness",
     "late_arrivals",
@@ -81,8 +82,17 @@ HISTORY = f"""
     select
         'chart-' || day, 'charts', 'apple', 'us', 'top-free', 'all',
         make_timestamp(2024, 1, day, 1, 0, 0), 100, 2, null, status, null, null, 'c',
-        timestamp '2024-01-03'
+        timestamp '2024-01-03', null
     from (values (1, 'observed'), (2, 'unchanged'), (3, 'observed')) as s (day, status);
+    insert into raw.extracts values (
+        'i', 'sales', 'installs', 'app_store_sales', 'file', 'checksum-i', 1,
+        timestamp '2024-01-03', 2, 2, 0, 0, timestamp '2024-01-01', timestamp '2024-01-02',
+        'landed', timestamp '2024-01-03', null, null, null
+    );
+    insert into raw.store_installs values
+        ('sales', 'apple', '42', '2024-01-01', 'JP', 'downloads', 99000, 'i', '2024-01-03'),
+        ('sales', 'apple', '42', '2024-01-02', 'JP', 'downloads', 600, 'i', '2024-01-03'),
+        ('sales', 'apple', '42', '2024-01-02', 'US', 'downloads', 400, 'i', '2024-01-03');
     insert into raw.chart_ranks values
         ('chart-1', 1, '42', 'Reel - the app', null, null, 'c'),
         ('chart-1', 2, '77', 'Other', null, null, 'c'),
@@ -329,6 +339,17 @@ def test_scorecard_follows_the_chart_of_the_peak(con: duckdb.DuckDBPyConnection)
     ]
 
 
+def test_installs_add_up_over_countries(con: duckdb.DuckDBPyConnection) -> None:
+    rows = con.execute("""
+        select app_id, install_date, downloads, cumulative_downloads, missing_days, days_to_100k
+        from marts.fct_installs_daily order by install_date
+    """).fetchall()
+    assert rows == [
+        ("reel", day("01-01"), 99000, 99000, 0, None),
+        ("reel", day("01-02"), 1000, 100000, 0, 1),
+    ]
+
+
 def test_freshness_counts_what_is_held_back(con: duckdb.DuckDBPyConnection) -> None:
     rows = con.execute("""
         select source, kind, app_id, extracts_landed, extracts_quarantined, rows_landed
@@ -337,6 +358,7 @@ def test_freshness_counts_what_is_held_back(con: duckdb.DuckDBPyConnection) -> N
     assert rows == [
         ("charts", "ranks", None, 1, 0, 3),
         ("reel_events", "events", "reel", 2, 1, 9),
+        ("sales", "installs", None, 1, 0, 2),
         ("young_events", "events", "young", 1, 0, 2),
     ]
 

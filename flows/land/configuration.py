@@ -30,16 +30,26 @@ _REPLACE = {
             (source->'rejects'->>'warning')::double, (source->'rejects'->>'critical')::double
         from (select unnest(from_json($events, '["json"]')) as source)
     """,
+    "raw.report_sources": """
+        select
+            source->>'name', source->>'kind',
+            (source->'rejects'->>'warning')::double, (source->'rejects'->>'critical')::double
+        from (select unnest(from_json($reports, '["json"]')) as source)
+    """,
 }
 
 
 def write_configuration(con: duckdb.DuckDBPyConnection, sources: Sources) -> None:
-    """Replace raw.apps, raw.app_store_ids and raw.event_sources by what ``sources`` says now."""
+    """Replace the tables of apps, their store ids and sources by what ``sources`` says now."""
     document = sources.model_dump(mode="json", include={"apps", "events"})
+    document["reports"] = [
+        {"kind": source.kind, **source.model_dump(mode="json", include={"name", "rejects"})}
+        for source in (*sources.installs, *sources.reviews)
+    ]
     con.begin()
     try:
         for table, query in _REPLACE.items():
-            name = "apps" if "$apps" in query else "events"
+            (name,) = (name for name in document if f"${name}" in query)
             con.execute(f"delete from {table}")
             con.execute(f"insert into {table} {query}", {name: json.dumps(document[name])})
         con.commit()

@@ -21,6 +21,7 @@ MARTS = {
     "fct_growth_accounting": "growth accounting",
     "fct_app_activity_daily": "daily activity",
     "fct_app_ranks_daily": "daily ranks",
+    "fct_installs_daily": "daily downloads",
 }
 CAUSES = {
     "definition": "another definition",
@@ -29,6 +30,7 @@ CAUSES = {
     "watermark": "the watermark fell back",
     "maturing": "more cohorts are complete",
     "charts": "chart captures",
+    "store_reports": "the stores' reports",
 }
 
 

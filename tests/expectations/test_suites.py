@@ -9,11 +9,15 @@ from expectations.suites import mart_suites, raw_suites
 SUITES = {suite.name: suite for suite in (*raw_suites(), *mart_suites())}
 CHECKS = [(suite.name, check) for suite in SUITES.values() for check in suite.checks]
 
+NEW = {"raw_events": "e1", "raw_charts": "c1", "raw_reports": "i1"}
+"""The extract of the fixture that a raw suite judges."""
+
 TRIANGLE = "marts.fct_cohort_retention_daily"
 CURVES = "marts.fct_retention_curves"
 GROWTH = "marts.fct_growth_accounting"
 ACTIVITY = "marts.fct_app_activity_daily"
 RANKS = "marts.fct_app_ranks_daily"
+INSTALLS = "marts.fct_installs_daily"
 SUMMARY = "marts.fct_rank_summary"
 SCORECARD = "marts.app_scorecard"
 FIRST_CELL = "cohort_date = '2024-01-01' and day_n = 1"
@@ -164,6 +168,27 @@ PROVOCATIONS = [
     ("raw_charts", "an observed snapshot has an entry", "delete from raw.chart_ranks where rank=2"),
     ("raw_charts", "a snapshot is at least half", "update raw.chart_snapshots set depth = 1"),
     ("raw_charts", "every chart could", "update raw.chart_snapshots set status = 'failed'"),
+    (
+        "raw_reports",
+        "a report brings at least one",
+        "update raw.extracts set rows_landed = 0, rows_rejected = 20 where kind = 'installs'",
+    ),
+    (
+        "raw_reports",
+        "a report holds at least one",
+        "update raw.extracts set rows_landed = 0, rows_seen = 0 where kind = 'installs'",
+    ),
+    (
+        "raw_reports",
+        "the share of a report's rows",
+        "update raw.extracts set rows_landed = 9, rows_rejected = 11 where kind = 'installs'",
+    ),
+    (
+        "raw_reports",
+        "few of a report's rows",
+        "update raw.extracts set rows_landed = 18, rows_rejected = 2 where kind = 'installs'",
+    ),
+    ("raw_reports", "no day of a country", "update raw.store_installs set units = 6744034028"),
     ("dim_apps", "one row per", repeat_row("marts.dim_apps")),
     ("dim_apps", "every tracked app", "delete from marts.dim_apps where app_id = 'beta'"),
     ("dim_apps", "every app whose events", "update marts.dim_apps set watermark = null"),
@@ -279,6 +304,16 @@ PROVOCATIONS = [
     ),
     ("fct_app_activity_daily", "every app with users", f"truncate {ACTIVITY}"),
     ("fct_app_activity_daily", "the new users", f"update {ACTIVITY} set new_users = 1"),
+    ("fct_installs_daily", "one row per", repeat_row(INSTALLS)),
+    (
+        "fct_installs_daily",
+        "cumulative downloads",
+        f"update {INSTALLS} set cumulative_downloads = 60001 where install_date = '2024-01-01'",
+    ),
+    ("fct_installs_daily", "days to 100,000", f"update {INSTALLS} set days_to_1m = 0"),
+    ("fct_installs_daily", "there are installs", f"truncate {INSTALLS}"),
+    ("fct_installs_daily", "no day is missing", f"update {INSTALLS} set missing_days = 1"),
+    ("fct_installs_daily", "uninstalls are fewer", f"update {INSTALLS} set uninstalls = 9999999"),
     ("fct_app_ranks_daily", "one row per", repeat_row(RANKS)),
     (
         "fct_app_ranks_daily",
@@ -372,7 +407,7 @@ def test_a_check_finds_what_it_is_there_for(warehouse, suite_name, beginning, da
     found = violations(warehouse, suite_name, check_named(suite_name, beginning))
     assert found
     if SUITES[suite_name].stage == "raw":
-        assert [row["extract_id"] for row in found] == ["c1" if "chart" in suite_name else "e1"]
+        assert [row["extract_id"] for row in found] == [NEW[suite_name]]
         assert all(row["unexpected_count"] >= 0 for row in found)
 
 

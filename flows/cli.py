@@ -177,6 +177,46 @@ def backfill(
 
 
 @app.command()
+def inspect(
+    ctx: typer.Context,
+    uri: Annotated[str, typer.Argument(help="A path, a glob, s3://…, gs://…, az://… or https://…")],
+    app_id: Annotated[str, typer.Option(help="The app whose events these are.")] = "my_app",
+    rows: Annotated[int, typer.Option(help="How many canonical rows to show.")] = 5,
+    entry: Annotated[
+        bool, typer.Option("--entry", help="Print the sources file alone, to redirect it.")
+    ] = False,
+    credentials: Annotated[
+        str | None, typer.Option(help="A Prefect Secret block, as secret/NAME.")
+    ] = None,
+    endpoint: Annotated[str | None, typer.Option(help="Of a store that speaks S3.")] = None,
+    region: Annotated[str | None, typer.Option(help="The bucket's region.")] = None,
+    anonymous: Annotated[bool, typer.Option("--anonymous", help="A public bucket.")] = False,
+) -> None:
+    """Tell an export's format, propose an entry for it, and land its beginning on trial.
+
+    Nothing of it stays: the trial has a home of its own, which is thrown away.
+    """
+    from flows.inspect import trial
+    from flows.sources import Storage
+
+    inspection = trial.inspect(
+        uri,
+        _settings(ctx, None, None),
+        app_id=app_id,
+        storage=Storage(
+            credentials=credentials, endpoint=endpoint, region=region, anonymous=anonymous
+        ),
+        rows=rows,
+    )
+    if entry:
+        terminal.say(inspection.entry.rstrip())
+    else:
+        terminal.show_inspection(inspection)
+    if inspection.landing.failed:
+        raise AfterhypeError("\n".join(inspection.landing.failed))
+
+
+@app.command()
 def rollback(
     ctx: typer.Context,
     to: Annotated[str | None, typer.Option(help="A publication id; default: the previous.")] = None,

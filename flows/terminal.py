@@ -26,6 +26,7 @@ from flows.settings import Settings
 if TYPE_CHECKING:
     from flows.compaction import Compaction
     from flows.demo.truth import DemoTruth
+    from flows.inspect.trial import Inspection
     from flows.land.ledger import LedgerRow
     from flows.stages import Summary
     from flows.verify import Verification
@@ -83,6 +84,28 @@ def show_summary(settings: Settings, summary: Summary) -> None:
     if summary.publication:
         show_scorecard(settings)
         say(f"Site: {shorten(settings.published_dir / 'site' / 'index.html')}  (afterhype serve)")
+
+
+def show_inspection(inspection: Inspection) -> None:
+    """What an export is, the entry proposed for it, some canonical rows, and what is rejected."""
+    proposal, landing = inspection.proposal, inspection.landing
+    say(f"{inspection.uri}: {proposal.title}")
+    say(f"format: {proposal.format}, a source of {proposal.section}")
+    if inspection.files > 1:
+        say(f"{inspection.files:,} files match; this is about the first of them.")
+    say("\nA sources file for it:\n")
+    say(inspection.entry)
+    for note in proposal.notes:
+        say(f"- {note}")
+    seen = landing.rows_landed + landing.rows_duplicate + landing.rows_rejected
+    what = "its rows" if inspection.is_whole else "the rows of its beginning"
+    say(f"\nOf {what}, {landing.rows_landed:,} of {seen:,} land, such as:\n")
+    show_rows(list(inspection.columns), list(inspection.rows), csv=False)
+    if inspection.rejects:
+        table = Table("Rejected because", _right("Rows"), _right("First line"), box=SIMPLE_HEAD)
+        for reason, count, line in inspection.rejects:
+            table.add_row(reason, f"{count:,}", f"{line:,}")
+        _show(table)
 
 
 def show_verification(verification: Verification) -> None:

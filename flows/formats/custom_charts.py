@@ -47,5 +47,5 @@ def read_custom(
 
 
 def _tried(mapping: dict[str, str], column: str) -> str:
-    default = "'all'" if column == "genre" else "null"
-    return f"try(cast({mapping.get(column, default)} as varchar))"
+    told = f"nullif(trim(try(cast({mapping.get(column, 'null')} as varchar))), '')"
+    return f"coalesce({told}, 'all')" if column == "genre" else told

@@ -1,1 +1,1 @@
-"""Look at an export that nobody has described yet: what it is, and how to land it."""
+"""Look at an export that nobody has described yet: its format, an entry for it, what would land."""

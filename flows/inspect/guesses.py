@@ -42,7 +42,6 @@ CHART_NAMES: Mapping[str, Sequence[str]] = {
     "storefront": ("storefront", "country", "country_code", "cc", "region", "market"),
     "store": ("store", "platform"),
     "chart": ("chart", "chart_type", "collection", "list", "feed"),
-    "genre": ("genre_id", "genre", "category_id", "category"),
     "snapshot_at": (
         "snapshot_at", "captured_at", "fetched_at", "generated_at", "generatedat", "crawled_at",
         "timestamp", "date", "day", "updated",

@@ -53,26 +53,27 @@ def _spelled(text: str) -> str:
     """DuckDB's own cast takes +27:00 for an offset, and a name in one row for that of others."""
     groups = "['at', 'sign', 'hours', 'minutes', 'zone']"
     told = f"regexp_extract({text}, {text_in_sql(_SPELLED)}, {groups})"
-    local = "try_cast(replace(told.at, ',', '.') as timestamp)"
+    local = "try_cast(replace(told_time.at, ',', '.') as timestamp)"
     minutes = (
-        "(if(told.sign = '-', -1, 1) * "
-        "(60 * told.hours::int + coalesce(try_cast(told.minutes as int), 0)))"
+        "(if(told_time.sign = '-', -1, 1) * "
+        "(60 * told_time.hours::int + coalesce(try_cast(told_time.minutes as int), 0)))"
     )
     return f"""
-        list_transform([{told}], lambda told:
+        list_transform([{told}], lambda told_time:
             case
-                when told.at = '' or {text} is null then
+                when told_time.at = '' or {text} is null then
                     -- a date alone, which has no zone
                     try_cast(if(length(trim({text})) <= 10, {text}, null) as timestamp)
-                when told.sign <> '' then
+                when told_time.sign <> '' then
                     if(
-                        told.hours::int <= 14 and coalesce(try_cast(told.minutes as int), 0) < 60,
+                        told_time.hours::int <= 14
+                        and coalesce(try_cast(told_time.minutes as int), 0) < 60,
                         {local} - to_minutes({minutes}),
                         null
                     )
-                when told.zone = '' then {local}
-                when list_contains(getvariable('zones'), told.zone)
-                    then timezone(told.zone, {local}) at time zone 'UTC'
+                when told_time.zone = '' then {local}
+                when list_contains(getvariable('zones'), told_time.zone)
+                    then timezone(told_time.zone, {local}) at time zone 'UTC'
             end
         )[1]
     """

@@ -1,0 +1,252 @@
+"""What a file looks like before anybody has said how to read it."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import duckdb
+
+from flows.errors import ExtractError
+from flows.extract.unpack import Part
+from flows.formats.sniffing import head_of
+from flows.inspect.guesses import in_sql
+from flows.sql import text_in_sql
+
+_DELIMITERS = ("\t", ",", ";", "|", " ")
+_SAMPLE_LINES = 200
+
+Kind = Literal["parquet", "ndjson", "json", "csv", "lines"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Column:
+    """A column, or a key within one: SQL for it and some of its values as text."""
+
+    name: str
+    expression: str
+    values: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Look:
+    """A file's kind, its columns, and what a reader must know to take it apart.
+
+    ``header_lines`` goes with lines; ``document`` is a JSON document, or the first of many. One on
+    a single line may also be the only row of a file of many.
+    """
+
+    kind: Kind
+    columns: tuple[Column, ...] = ()
+    delimiter: str = ","
+    has_header: bool = True
+    records: str | None = None
+    header_lines: int = 0
+    document: Any = None
+    is_one_line: bool = False
+    names: tuple[str, ...] = field(default=())
+
+    @property
+    def keys(self) -> frozenset[str]:
+        """The names of the top columns."""
+        return frozenset(self.names)
+
+
+def look_at(part: Part) -> Look:
+    """Look at the beginning of a file. Raises ExtractError when it is not text and not Parquet."""
+    head = head_of(part)
+    if part.location.endswith(".parquet") or head.startswith(b"PAR1"):
+        return _parquet(part)
+    if b"\0" in head:
+        raise ExtractError(f"{part.name}: neither text nor Parquet, nor a zip or gzip of these")
+    text = head.decode("utf-8-sig", "replace").replace("\r\n", "\n")
+    if not text.strip():
+        raise ExtractError(f"{part.name}: the file is empty")
+    if text.lstrip()[0] in "{[":
+        return _json(part, text)
+    return _table(text)
+
+
+def _parquet(part: Part) -> Look:
+    with duckdb.connect() as con:
+        con.execute("set TimeZone = 'UTC'")
+        described = con.execute("describe from read_parquet(?)", [part.location]).fetchall()
+        names = tuple(row[0] for row in described)
+        rows = con.execute(
+            "select columns(*)::varchar from read_parquet(?) limit 200", [part.location]
+        ).fetchall()
+    texts = [dict(zip(names, row, strict=True)) for row in rows]
+    return Look(kind="parquet", columns=_plain(names, texts), names=names)
+
+
+def _json(part: Part, text: str) -> Look:
+    lines = [line for line in text.split("\n") if line.strip()]
+    objects = [
+        parsed for line in lines[:_SAMPLE_LINES] if isinstance(parsed := _parsed(line), dict)
+    ]
+    if objects and (len(lines) > 1 or not _lists(objects[0])):
+        return Look(
+            kind="ndjson",
+            columns=tuple(_columns_of(objects)),
+            names=tuple({key: None for one in objects for key in one}),
+            document=objects[0],
+        )
+    document = _parsed(_whole(part))
+    if document is None:
+        if objects:
+            return Look(kind="ndjson", columns=tuple(_columns_of(objects)), names=tuple(objects[0]))
+        raise ExtractError(f"{part.name}: begins as JSON does, but is none")
+    path, records = _records(document)
+    columns = [*_columns_of(records)]
+    if isinstance(document, dict) and path != "$":
+        told = {key: value for key, value in document.items() if not isinstance(value, list | dict)}
+        columns += [
+            Column(name=key, expression=f"document->>'$.{key}'", values=(str(value),))
+            for key, value in told.items()
+        ]
+    return Look(
+        kind="json",
+        columns=tuple(columns),
+        records=path,
+        document=document,
+        is_one_line=len(lines) == 1,
+        names=tuple({key: None for one in records for key in one}),
+    )
+
+
+def _table(text: str) -> Look:
+    lines = text.split("\n")
+    if len(lines) > 2:
+        lines = lines[:-1]  # the last one may be cut off
+    lines = [line for line in lines if line.strip()][:_SAMPLE_LINES]
+    for delimiter in _DELIMITERS:
+        rows = list(csv.reader(lines, delimiter=delimiter))
+        width = len(rows[0])
+        if width > 1 and sum(len(row) == width for row in rows) >= 0.5 * len(rows):
+            has_header = _is_header(rows)
+            names = tuple(name.strip() for name in rows[0]) if has_header else _numbered(width)
+            body = [row for row in rows[int(has_header) :] if len(row) == width]
+            texts = [dict(zip(names, row, strict=True)) for row in body]
+            return Look(
+                kind="csv",
+                columns=_plain(names, texts),
+                delimiter=delimiter,
+                has_header=has_header,
+                names=names,
+            )
+    return _lines(lines)
+
+
+def _lines(lines: Sequence[str]) -> Look:
+    """Columns of one width or another, apart by spaces."""
+    rows = [re.split(r"\s+", line.strip()) for line in lines]
+    has_header = _is_header(rows)
+    width = len(rows[-1])
+    names = tuple(rows[0]) if has_header and len(rows[0]) == width else _numbered(width)
+    body = [row for row in rows[int(has_header) :] if len(row) == width]
+    return Look(
+        kind="lines",
+        header_lines=int(has_header),
+        names=names,
+        columns=tuple(
+            Column(
+                name=name,
+                expression=rf"string_split_regex(trim(line), '\s+')[{position}]",
+                values=tuple(row[position - 1] for row in body),
+            )
+            for position, name in enumerate(names, 1)
+        ),
+    )
+
+
+def _is_header(rows: Sequence[Sequence[str]]) -> bool:
+    """Whether the first row names columns: no numbers, no times, nothing twice."""
+    first = [name.strip() for name in rows[0]]
+    if len(set(first)) < len(first) or not all(first):
+        return False
+    return not any(re.fullmatch(r"[\d.,:/TZ+-]+", name) for name in first)
+
+
+def _numbered(width: int) -> tuple[str, ...]:
+    return tuple(f"column{number}" for number in range(1, width + 1))
+
+
+def _plain(names: Sequence[str], texts: Sequence[Mapping[str, str | None]]) -> tuple[Column, ...]:
+    return tuple(
+        Column(
+            name=name,
+            expression=in_sql(name),
+            values=tuple(str(row[name]) for row in texts if row.get(name) is not None),
+        )
+        for name in names
+    )
+
+
+def _columns_of(objects: Sequence[Mapping[str, Any]]) -> Iterator[Column]:
+    """The keys of some objects, and the keys of the objects in them."""
+    for name in {key: None for one in objects for key in one}:
+        values = [one[name] for one in objects if one.get(name) is not None]
+        nested = [value for value in values if isinstance(value, dict)]
+        if nested:
+            for inner in {key: None for value in nested for key in value}:
+                path = f'"{inner}"' if not re.fullmatch(r"\w+", inner) else inner
+                yield Column(
+                    name=inner,
+                    expression=f"{in_sql(name)}->>{text_in_sql(f'$.{path}')}",
+                    values=tuple(
+                        str(value[inner])
+                        for value in nested
+                        if value.get(inner) is not None
+                        and not isinstance(value[inner], dict | list)
+                    ),
+                )
+        yield Column(
+            name=name,
+            expression=in_sql(name),
+            values=tuple(str(value) for value in values if not isinstance(value, dict | list)),
+        )
+
+
+def _lists(value: Any) -> bool:
+    """Whether a JSON value holds a list of objects, at whatever depth."""
+    if isinstance(value, list):
+        return any(isinstance(one, dict) for one in value) or any(map(_lists, value))
+    return isinstance(value, dict) and any(map(_lists, value.values()))
+
+
+def _records(document: Any) -> tuple[str, list[dict[str, Any]]]:
+    """The path of the longest list of objects in a document, and its objects."""
+    found: list[tuple[str, list[dict[str, Any]]]] = []
+
+    def search(value: Any, path: str) -> None:
+        if isinstance(value, list):
+            objects = [one for one in value if isinstance(one, dict)]
+            if objects:
+                found.append((path, objects))
+        elif isinstance(value, dict):
+            for key, inner in value.items():
+                step = key if re.fullmatch(r"\w+", key) else f'"{key}"'
+                search(inner, f"{path}.{step}")
+
+    search(document, "$")
+    if not found:
+        return "$", [document] if isinstance(document, dict) else []
+    return max(found, key=lambda one: len(one[1]))
+
+
+def _parsed(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return None
+
+
+def _whole(part: Part) -> str:
+    with duckdb.connect() as con:
+        from flows.formats.reading import text_of
+
+        return text_of(con, part)

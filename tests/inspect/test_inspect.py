@@ -1,0 +1,174 @@
+"""Inspecting: the right format is named, and the entry, pasted, lands what was inspected."""
+
+import gzip
+import io
+import json
+import zipfile
+from datetime import datetime
+from pathlib import Path
+
+import duckdb
+import pytest
+from typer.testing import CliRunner
+
+from flows.cli import app
+from flows.errors import ExtractError
+from flows.inspect import trial
+from flows.inspect.trial import inspect
+from flows.land.source import land_files
+from flows.settings import Settings
+from flows.sources import load_sources
+from flows.warehouse import connect, create_schemas
+
+FIXTURES = Path(__file__).parent.parent / "fixtures"
+VENDORS = {
+    f"events/{vendor}/{name}.{suffix}": ("events", vendor)
+    for vendor, suffix in {
+        "amplitude": "ndjson",
+        "mixpanel": "ndjson",
+        "ga4": "ndjson",
+        "posthog": "ndjson",
+        "segment": "ndjson",
+        "rudderstack": "ndjson",
+        "snowplow": "tsv",
+    }.items()
+    for name in ("good", "corrupt")
+}
+CHARTS = {
+    f"charts/{name}": ("ranks", name.split(".")[0])
+    for name in (
+        "apple_rss.json",
+        "apple_rss.corrupt.json",
+        "itunes_rss.json",
+        "itunes_rss.corrupt.json",
+    )
+}
+TRACKERS = {
+    f"charts/{name}": ("ranks", "custom") for name in ("tracker.csv", "tracker.corrupt.csv")
+}
+REPORTS = {
+    f"reports/{path.name}": (
+        "reviews" if "reviews" in path.name else "installs",
+        path.name.split(".")[0],
+    )
+    for path in sorted((FIXTURES / "reports").iterdir())
+}
+ALL = VENDORS | CHARTS | TRACKERS | REPORTS
+
+
+@pytest.fixture
+def settings(tmp_path):
+    return Settings(home=tmp_path / "home")
+
+
+def pasted(inspection, folder):
+    """What landing comes to with the proposed sources file."""
+    file = folder / "sources.yml"
+    file.write_text(inspection.entry, encoding="utf-8")
+    sources = load_sources(file)
+    settings = Settings(home=folder / "pasted", sources=file)
+    (source,) = getattr(sources, inspection.proposal.section)
+    with connect(settings) as con:
+        create_schemas(con)
+        return land_files(con, source, settings, datetime(2026, 6, 1))
+
+
+@pytest.mark.parametrize(("file", "expected"), ALL.items(), ids=list(ALL))
+def test_every_fixture_is_recognised_and_its_entry_lands_it(settings, tmp_path, file, expected):
+    inspection = inspect(str(FIXTURES / file), settings)
+    assert (inspection.proposal.section, inspection.proposal.format) == expected
+    assert inspection.is_whole
+    landing = pasted(inspection, tmp_path)
+    assert landing.failed == ()
+    assert landing.rows_landed == inspection.landing.rows_landed > 0
+    assert landing.rows_rejected == sum(count for _, count, _ in inspection.rejects)
+    assert (landing.rows_rejected > 0) == ("corrupt" in file)
+    assert len(inspection.rows) > 0
+
+
+def test_packed_as_the_vendors_pack_it(settings, tmp_path):
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        good = (FIXTURES / "events/amplitude/good.ndjson").read_bytes()
+        archive.writestr("77/77_2026-01-05_8#0.json.gz", gzip.compress(good))
+    (tmp_path / "export.zip").write_bytes(buffer.getvalue())
+    assert inspect(str(tmp_path / "export.zip"), settings).proposal.format == "amplitude"
+    good = (FIXTURES / "events/segment/good.ndjson").read_bytes()
+    (tmp_path / "one.gz").write_bytes(gzip.compress(good.splitlines()[0]))
+    assert inspect(str(tmp_path / "one.gz"), settings).proposal.format == "segment"
+
+
+UNKNOWN = {
+    "ragged.txt": " customer  day   price\r\n 0001 19970101  1.5\r\n 0002 19970102 10.0\r\n",
+    "spaced.txt": "src dst time\n1 2 1082040961\n3 4 1082155839\n",
+    "plain.csv": "userId,Action,occurred_at,country\na,open,2026-01-05T10:00:00Z,DE\n",
+    "bare.csv": "17,1767603600\n18,1767603700\n",
+    "german.csv": "kunde;wann;was\nx;05.01.2026 10:00;kauf\ny;31.01.2026 10:00;kauf\n",
+    "deep.ndjson": '{"who": {"user_id": "a"}, "ts": 1767603600000, "event": "x"}\n' * 2,
+    "tabs.tsv": "uid\tevent\ttimestamp\n1\topen\t2026-01-05 10:00:00\n",
+}
+
+
+@pytest.mark.parametrize("name", UNKNOWN)
+def test_a_mapping_is_proposed_for_what_nobody_knows(settings, tmp_path, name):
+    path = tmp_path / name
+    path.write_bytes(UNKNOWN[name].encode())
+    inspection = inspect(str(path), settings)
+    assert inspection.proposal.format == "custom"
+    landing = pasted(inspection, tmp_path)
+    assert (landing.failed, landing.rows_rejected) == ((), 0)
+    assert landing.rows_landed == len(UNKNOWN[name].strip().splitlines()) - (
+        name not in ("bare.csv", "deep.ndjson")
+    )
+
+
+def test_a_capture_of_many_charts_in_one_document(settings, tmp_path):
+    records = [
+        {"country": land, "rank": rank, "appId": f"{land}{rank}", "category": "Games", "title": "T"}
+        for land in ("US", "JP")
+        for rank in (1, 2, 3)
+    ]
+    path = tmp_path / "capture.json"
+    path.write_text(
+        json.dumps({"generatedAt": "2026-01-05T10:00:00.5Z", "n": 3, "records": records}, indent=1)
+    )
+    inspection = inspect(str(path), settings)
+    columns = inspection.proposal.options["columns"]
+    assert columns["snapshot_at"] == "document->>'$.generatedAt'"
+    assert inspection.proposal.options["reader"] == {"type": "json", "records": "$.records"}
+    assert pasted(inspection, tmp_path).rows_landed == 6
+    assert inspection.rows[0][5] == 3  # the depth: categories do not make charts
+
+
+def test_of_a_large_export_the_beginning_is_tried(settings, tmp_path, monkeypatch):
+    monkeypatch.setattr(trial, "SAMPLE_BYTES", 10_000)
+    monkeypatch.setattr(trial, "SAMPLE_ROWS", 100)
+    rows = "".join(f"u{n},2026-01-05 10:00:00,open\n" for n in range(5000))
+    (tmp_path / "a.csv.gz").write_bytes(gzip.compress(f"user_id,ts,event\n{rows}".encode()))
+    inspection = inspect(str(tmp_path / "*.csv.gz"), settings)
+    assert not inspection.is_whole
+    assert 100 < inspection.landing.rows_landed < 5000
+    duckdb.execute(
+        f"copy (from read_csv('{tmp_path}/a.csv.gz', all_varchar = true)) to '{tmp_path}/a.parquet'"
+    )
+    assert inspect(str(tmp_path / "a.parquet"), settings).landing.rows_landed == 100
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [(b"", "the file is empty"), (b"\x00\x01\x02\x03" * 30, "neither text nor Parquet")],
+)
+def test_what_is_no_data_is_named(settings, tmp_path, content, said):
+    (tmp_path / "a.bin").write_bytes(content)
+    with pytest.raises(ExtractError, match=said):
+        inspect(str(tmp_path / "a.bin"), settings)
+
+
+def test_the_command_shows_entry_rows_and_rejects(tmp_path):
+    file = str(FIXTURES / "events/mixpanel/corrupt.ndjson")
+    shown = CliRunner().invoke(app, ["inspect", file, "--app-id", "loop"]).output
+    for told in ("format: mixpanel", "app_id: loop", "no user id", "export_timezone", "1 of 7"):
+        assert told in shown
+    entry = CliRunner().invoke(app, ["inspect", file, "--entry"]).output
+    (tmp_path / "sources.yml").write_text(entry)
+    assert load_sources(tmp_path / "sources.yml").events[0].format == "mixpanel"

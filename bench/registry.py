@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from bench.groups import cube, dashboard, full_build, landing, nothing_new, one_more_day
+from bench.groups import cube, dashboard, dirt, full_build, landing, nothing_new, one_more_day
 from bench.place import Place
 from bench.results import Measurement
 
@@ -15,6 +15,9 @@ GROUPS: dict[str, Callable[[Place, Path], list[Measurement]]] = {
     "landing-csv": partial(landing.measure, kind="csv"),
     "landing-parquet": partial(landing.measure, kind="parquet"),
     "profile-of-landing": landing.profile,
+    "large-file": dirt.large_file,
+    "many-files": dirt.many_files,
+    "fuzz": dirt.fuzz,
     "nothing-new": nothing_new.measure,
     "cube": cube.measure,
     "dashboard": dashboard.measure,

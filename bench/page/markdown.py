@@ -126,6 +126,9 @@ def _targets(groups: Groups) -> str:
     if group := groups.get("dashboard"):
         slowest = max(one.details["warm_milliseconds"] for one in group.measurements)
         rows.append(["slowest dashboard query, ms", "100", slowest, -100])
+    if group := groups.get("large-file"):
+        peak = (group.measurements[0].peak_rss_bytes or 0) / 1e9
+        rows.append(["peak memory landing 5 GB of NDJSON.gz, GB", "2", peak, -2])
     if not rows:
         return ""
     told = [
@@ -138,6 +141,38 @@ def _targets(groups: Groups) -> str:
         for what, target, value, limit in rows
     ]
     return f"## Targets\n\n{table(['what', 'target', 'measured', 'met'], told)}"
+
+
+def _dirt(groups: Groups) -> str:
+    parts = []
+    if group := groups.get("large-file"):
+        (one,) = group.measurements
+        rate = (one.rows or 0) / one.median_net_seconds
+        parts.append(
+            f"One NDJSON.gz of {size(one.details['file_bytes'])} ({one.rows or 0:,} rows, "
+            f"{size(one.details['text_bytes'])} unpacked), DuckDB held to "
+            f"{one.details['memory_limit']} by `AFTERHYPE_MEMORY_LIMIT`: "
+            f"{seconds(one.median_seconds)} s, {rate:,.0f} rows/s, peak RSS "
+            f"{size(one.peak_rss_bytes or 0)}."
+        )
+    if group := groups.get("many-files"):
+        first, again = group.measurements
+        parts.append(
+            f"{first.case} of NDJSON.gz with {first.rows or 0:,} rows in all: "
+            f"{seconds(first.median_seconds)} s; listed again with nothing new: "
+            f"{seconds(again.median_seconds)} s."
+        )
+    if group := groups.get("fuzz"):
+        (one,) = group.measurements
+        became = one.details["became"]
+        parts.append(
+            f"{one.case} (vendors' events, charts and reports; bytes or lines changed, cut off, or "
+            "noise; plain, gzip or zip), each landed by itself: no crash, and the ledger and the "
+            f"rejects account for every line. {became.get('rejects', 0):,} landed with rejects, "
+            f"{became.get('landed', 0):,} without, {became.get('failed', 0):,} could not be read "
+            f"and say why. {seconds(one.median_seconds)} s."
+        )
+    return "\n\n".join(["## Dirt", *parts]) if parts else ""
 
 
 def _full_builds(groups: Groups) -> str:
@@ -276,6 +311,7 @@ _SECTIONS: tuple[Callable[[Groups], str], ...] = (
     _targets,
     _landing,
     _profile,
+    _dirt,
     _full_builds,
     _one_more_day,
     _nothing_new,

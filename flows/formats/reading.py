@@ -134,6 +134,11 @@ class _Wanted:
                 "Correct columns: in the sources file, or check that this is the right export."
             )
 
+    def unneeded(self, columns: tuple[str, ...]) -> list[str]:
+        """Those of the columns that there are which nobody asks for."""
+        asked = {column.lower() for column in self.needed}
+        return [column for column in columns if column.lower() not in asked]
+
     def kept(self, columns: tuple[str, ...]) -> str:
         """SQL for the needed columns out of those that there are; null for the others."""
         found = {column.lower(): column for column in columns}
@@ -185,16 +190,25 @@ def _load(
     kept: str,
     options: str,
     first_line: int = 1,
+    unneeded: Sequence[str] = (),
 ) -> None:
-    """Read the text of ``parts`` with read_csv into a table, numbering the lines of each."""
+    """Read the text of ``parts`` with read_csv into a table, numbering the lines of each.
+
+    The ``unneeded`` columns are read as well: where DuckDB leaves out columns, a byte that is not
+    UTF-8 in one of the others makes it lose the database ("access index 3 within vector of size
+    1", seen with 1.5.5).
+    """
+    every = ", ".join(map(name_in_sql, unneeded))
+    read = f"from read_csv(?, {options})"
+    if unneeded:
+        read += f" where concat({every}) is distinct from chr(1) || 'no such row'"
     exists = con.execute("select 1 from duckdb_tables() where table_name = ?", [table]).fetchone()
     write = f"insert into {table} by name" if exists else f"create temp table {table} as"
     locations = [_literal(part.location) for part in parts]
     if len(parts) == 1:
         start = parts[0].first_line + first_line - 2
         con.execute(
-            f"{write} select row_number() over () + {start} as line_number{kept} "
-            f"from read_csv(?, {options})",
+            f"{write} select row_number() over () + {start} as line_number{kept} {read}",
             locations,
         )
         return
@@ -202,7 +216,7 @@ def _load(
     con.execute(
         f"""
         create or replace temp table extract_loaded as
-        select row_number() over () as position, file_index{kept} from read_csv(?, {options})
+        select row_number() over () as position, file_index{kept} {read}
         """,
         [locations],
     )
@@ -243,7 +257,15 @@ def _open_csv(
         wanted.check(group[0], header)
         types = "{" + ", ".join(f"{text_in_sql(c)}: 'varchar'" for c in header) + "}"
         options = f"columns = {types}, {dialect}, store_rejects = true, rejects_limit = 0"
-        _load(con, ROWS, group, wanted.kept(header), options, first_line=1 + int(reader.header))
+        _load(
+            con,
+            ROWS,
+            group,
+            wanted.kept(header),
+            options,
+            first_line=1 + int(reader.header),
+            unneeded=wanted.unneeded(header),
+        )
         _collect_rejects(con, ROWS, group)
     return Opened(columns=columns, is_typed=False)
 

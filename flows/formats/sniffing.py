@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 import zlib
 from pathlib import Path
 
@@ -52,5 +53,15 @@ def head_of(part: Part) -> bytes:
 
 def is_one_document(head: bytes) -> bool:
     """Whether JSON text is a document over many lines rather than one object per line."""
-    text = head.decode("utf-8-sig", "ignore").lstrip()
-    return text.startswith("[") or text.split("\n", 1)[0].strip() == "{"
+    lines = [line for line in head.decode("utf-8-sig", "ignore").splitlines() if line.strip()][:5]
+    # one bad line at the top of many good ones makes no document of them
+    if sum(map(_is_object, lines)) >= 2:
+        return False
+    return bool(lines) and (lines[0].lstrip().startswith("[") or lines[0].strip() == "{")
+
+
+def _is_object(line: str) -> bool:
+    try:
+        return isinstance(json.loads(line), dict)
+    except ValueError:
+        return False

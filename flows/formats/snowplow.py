@@ -33,10 +33,11 @@ COLUMNS = tuple(_NAMES.split())
 
 def _context(schema: str, field: str) -> str:
     """SQL for a field of the first entity of a schema in the column contexts."""
-    return f"""list_filter(
+    # a list cannot be tried: an error in it would be the whole extract's
+    return f"""case when json_valid(contexts) then list_filter(
         from_json(json_extract(contexts, '$.data'), '["json"]'),
         lambda entity: starts_with(entity->>'$.schema', 'iglu:{schema}/')
-    )[1]->>'$.data.{field}'"""
+    )[1]->>'$.data.{field}' end"""
 
 
 SNOWPLOW = EventFormat(

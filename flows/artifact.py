@@ -11,12 +11,13 @@ from flows.scorecard import (
     users_in_words,
 )
 from flows.settings import Settings
-from flows.stages import Summary
+from flows.stages import Summary, drift_found
 
 
 def as_markdown(settings: Settings, summary: Summary) -> str:
     """A run's outcome as Markdown, for Prefect's artifacts."""
-    parts = [f"# afterhype run {summary.run_id}", *_landings(summary), *_gates(summary)]
+    parts = [f"# afterhype run {summary.run_id}", *_landings(summary)]
+    parts += [*_drift(settings, summary), *_gates(summary)]
     if summary.publication:
         parts += [f"## Published: {summary.publication.publication_id}", _scorecard(settings)]
     return "\n\n".join(parts)
@@ -34,6 +35,11 @@ def _landings(summary: Summary) -> list[str]:
     ]
     failures = "\n".join(f"- {message}" for message in summary.failures)
     return ["## Landed", "\n".join(header + lines), *([failures] if failures else [])]
+
+
+def _drift(settings: Settings, summary: Summary) -> list[str]:
+    found = drift_found(settings, summary)
+    return ["## Drift", "\n".join(f"- {drift}" for drift in found)] if found else []
 
 
 def _gates(summary: Summary) -> list[str]:

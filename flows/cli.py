@@ -167,7 +167,11 @@ def backfill(
     home: Home = None,
     sources: Sources = None,
 ) -> None:
-    """Land files whose name carries a day of the range, then build and publish."""
+    """Land extracts of a range of days, then build and publish.
+
+    Files tell their day in their name or a folder; of live feeds the archive is landed. Broken off,
+    run it again: it goes on where it was. Other runs get their turn after each month.
+    """
     settings = _checked_settings(ctx, home, sources)
     from flows import pipeline
 
@@ -305,7 +309,8 @@ def extracts(
     source: Annotated[str | None, typer.Option(help="One source only.")] = None,
     home: Home = None,
 ) -> None:
-    """List the extracts in the ledger, newest first."""
+    """List the extracts in the ledger, newest first, and how their columns changed."""
+    from flows.land.drift import list_drift
     from flows.land.ledger import list_extracts
     from flows.warehouse import connect
 
@@ -313,7 +318,8 @@ def extracts(
         ctx.obj["home"] = home or ctx.obj["home"]
         return
     with connect(_settings(ctx, home, None), read_only=True) as con:
-        terminal.show_extracts(list_extracts(con, status=status, source=source))
+        listed = list_extracts(con, status=status, source=source)
+        terminal.show_extracts(listed, list_drift(con, [row.extract_id for row in listed]))
 
 
 @extracts_app.command()

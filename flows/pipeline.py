@@ -18,7 +18,7 @@ from flows import stages
 from flows.artifact import as_markdown
 from flows.builds import Build
 from flows.compaction import Compaction
-from flows.errors import GateStopped
+from flows.errors import ConfigurationError, GateStopped
 from flows.exclusive import one_at_a_time
 from flows.extract.apple_charts import (
     Fetch,
@@ -61,10 +61,20 @@ def backfill(
     home: Path | None = None,
     sources: Path | None = None,
 ) -> Summary:
-    """Land files whose name carries a day from ``start`` to ``end``; live feeds have no past."""
-    with _a_run(home, sources) as run:
-        summary = _land_and_judge(stages.between(run, start, end, source))
-        return _build_and_publish(run, summary)
+    """Land extracts of the days ``start`` to ``end``, a month at a time, then build and
+    publish.
+
+    Broken off, it goes on where it was: what has landed is known. Between two
+    months other runs of the same home get their turn. Of live feeds the archive is landed.
+    """
+    landed: list[Summary] = []
+    for number, (first, last) in enumerate(parts := stages.slices(start, end), 1):
+        with _a_run(home, sources) as run:
+            _tell_progress(f"backfill: {first} to {last}, part {number} of {len(parts)}")
+            landed.append(_land_and_judge(stages.between(run, first, last, source)))
+            if number == len(parts):
+                return _build_and_publish(run, stages.together(landed))
+    raise ConfigurationError(f"backfill: the end {end} lies before the start {start}")
 
 
 @flow(name="land", description="Land what is new and judge it.")
@@ -179,6 +189,11 @@ def _a_run(home: Path | None, sources: Path | None) -> Iterator[Run]:
         yield run
 
 
+def _tell_progress(message: str) -> None:
+    get_run_logger().info(message)
+    notice(message)
+
+
 def _tell(message: str) -> None:
     get_run_logger().warning(message)
     notice(message)  # the command line keeps Prefect's log off the terminal
@@ -197,6 +212,8 @@ def _land_and_judge(run: Run) -> Summary:
 
 def _land(run: Run, source: AnySource) -> SourceLanding:
     if isinstance(source, ChartFeed):
+        if run.days:
+            return land_feed(run, source, stages.archived_fetches(run, source))
         return land_feed(run, source, fetch_feed(run, source))
     return land_source(run, source)
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 from flows import builds
@@ -14,9 +15,10 @@ from flows.compaction import Compaction
 from flows.compaction import compact as compact_warehouse
 from flows.definition import definition_hash
 from flows.errors import ConfigurationError
-from flows.extract.apple_charts import Fetch
+from flows.extract.apple_charts import Fetch, archived
 from flows.land import ledger
 from flows.land.configuration import write_configuration
+from flows.land.drift import Drift, list_drift
 from flows.land.source import Advance, SourceLanding, land_fetches, land_files
 from flows.publish import Publication, current_publication, list_publications
 from flows.publish import publish as publish_generation
@@ -27,6 +29,9 @@ from flows.transform import Invoke, build_marts, write_docs
 from flows.verify import Verification
 from flows.verify import verify as verify_marts
 from flows.warehouse import connect, create_schemas
+
+BACKFILL_SLICE_DAYS = 30
+"""How many days a backfill lands before it lets other runs have the warehouse."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,20 +89,49 @@ def only_charts(run: Run) -> Run:
 
 
 def between(run: Run, start: date, end: date, source: str | None) -> Run:
-    """Narrow a run to files of the days ``start`` to ``end``, and to one source if named.
+    """Narrow a run to extracts of the days ``start`` to ``end``, and to one source if named.
 
-    Live feeds drop out: a chart of the past cannot be fetched. Raises ConfigurationError.
+    Of a live feed these are the payloads in the archive: a chart of the past cannot be fetched.
+    Raises ConfigurationError.
     """
     if end < start:
         raise ConfigurationError(f"backfill: the end {end} lies before the start {start}")
-    files = [s for s in run.selected if not isinstance(s, ChartFeed)]
-    chosen = tuple(s for s in files if source in (None, s.name))
+    chosen = tuple(s for s in run.selected if source in (None, s.name))
     if not chosen:
         raise ConfigurationError(
-            f"backfill: no file source is named {source!r} in {run.settings.sources} "
-            f"(known: {', '.join(s.name for s in files) or 'none'})"
+            f"backfill: no source is named {source!r} in {run.settings.sources} "
+            f"(known: {', '.join(s.name for s in run.selected) or 'none'})"
         )
     return replace(run, days=(start, end), selected=chosen)
+
+
+def slices(start: date, end: date) -> list[tuple[date, date]]:
+    """A range of days in slices, between which other runs get their turn."""
+    first_days = [
+        start + timedelta(days=days)
+        for days in range(0, (end - start).days + 1, BACKFILL_SLICE_DAYS)
+    ]
+    return [(day, min(day + timedelta(days=BACKFILL_SLICE_DAYS - 1), end)) for day in first_days]
+
+
+def together(parts: Sequence[Summary]) -> Summary:
+    """What the parts of a backfill came to as one."""
+    by_source: dict[str, SourceLanding] = {}
+    for landing in (landing for part in parts for landing in part.landings):
+        before = by_source.get(landing.source)
+        by_source[landing.source] = landing if before is None else before.plus(landing)
+    results = [result for part in parts if part.raw_gate for result in part.raw_gate.results]
+    return Summary(
+        run_id=parts[-1].run_id,
+        landings=tuple(by_source.values()),
+        raw_gate=GateReport(stage="raw", results=tuple(results)) if results else None,
+    )
+
+
+def archived_fetches(run: Run, feed: ChartFeed) -> list[Fetch]:
+    """The archived payloads of a live feed of the days to which a run is narrowed."""
+    assert run.days is not None  # a backfill has a range
+    return archived(feed, run.settings, *run.days)
 
 
 def prepare(run: Run) -> None:
@@ -216,6 +250,15 @@ def compact(run: Run) -> Compaction:
     return compact_warehouse(run.settings, run.sources, run.now)
 
 
+def drift_found(settings: Settings, summary: Summary) -> list[Drift]:
+    """How the columns of what a run landed differ from those of the extracts before."""
+    extract_ids = [extract_id for landing in summary.landings for extract_id in landing.landed]
+    if not extract_ids:
+        return []
+    with connect(settings, read_only=True) as con:
+        return list_drift(con, extract_ids)
+
+
 def rejects_by_reason(settings: Settings, summary: Summary) -> list[tuple[str, str, int, str]]:
     """What a run rejected: (source, reason, rows, where the first such row is), most first.
 
@@ -248,7 +291,7 @@ def rejects_by_reason(settings: Settings, summary: Summary) -> list[tuple[str, s
 def _fingerprint(run: Run) -> str:
     """A hash of all that the marts are made of: the definitions, the sources file, what landed."""
     digest = hashlib.sha256(definition_hash(run.sources).encode())
-    digest.update(run.sources.model_dump_json(exclude={"ranks"}).encode())
+    digest.update(run.sources.model_dump_json(exclude={"ranks", "installs", "reviews"}).encode())
     with connect(run.settings) as con:
         for query in (
             "select extract_id, status, rows_landed, rows_rejected from raw.extracts order by all",

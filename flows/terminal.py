@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from flows.compaction import Compaction
     from flows.demo.truth import DemoTruth
     from flows.inspect.trial import Inspection
+    from flows.land.drift import Drift
     from flows.land.ledger import LedgerRow
     from flows.stages import Summary
     from flows.verify import Verification
@@ -73,7 +74,13 @@ def show_summary(settings: Settings, summary: Summary) -> None:
                 else ""
             )
         )
+        if landing.undated:
+            say(
+                f"{landing.source}: {_count(landing.undated, 'file')} left out: neither name nor "
+                "folder tells a day (2026-01-05, 20260105, 2026/01/05). `afterhype run` lands them."
+            )
     show_rejects(settings, summary)
+    show_drift(settings, summary)
     for message in summary.failures:
         error(message)
     show_gates(summary)
@@ -141,6 +148,14 @@ def show_rejects(settings: Settings, summary: Summary) -> None:
         _show(table)
 
 
+def show_drift(settings: Settings, summary: Summary) -> None:
+    """How the columns of what a run landed differ from before."""
+    from flows.stages import drift_found
+
+    for drift in drift_found(settings, summary):
+        say(f"Drift in {drift}")
+
+
 def show_gates(summary: Summary) -> None:
     """What the gates of a run said."""
     from flows.quality import describe
@@ -186,8 +201,8 @@ def show_rows(columns: Sequence[str], rows: Sequence[Sequence[Any]], *, csv: boo
     say(_count(len(rows), "row"))
 
 
-def show_extracts(rows: Sequence[LedgerRow]) -> None:
-    """The ledger, with what to do about what is held back."""
+def show_extracts(rows: Sequence[LedgerRow], drifts: Sequence[Drift]) -> None:
+    """The ledger, with what to do about what is held back, and how columns changed."""
     if not rows:
         say("No such extracts. `afterhype run` lands what the sources file names.")
         return
@@ -211,6 +226,8 @@ def show_extracts(rows: Sequence[LedgerRow]) -> None:
     for row in rows:
         if row.error:
             say(f"{row.extract_id} {row.status}: {row.error}")
+    for drift in drifts:
+        say(f"{drift.extract_id} drift in {drift}")
     if any(row.status == "quarantined" for row in rows):
         say("Decide: `afterhype extracts release ID`, `discard ID`, or mend it and `reland ID`.")
 

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import httpx
@@ -80,6 +80,32 @@ def fetch_charts(
             if advance:
                 advance(len(fetches), len(wanted))
     return [fetches[position] for position in range(len(wanted))]
+
+
+def archived(feed: ChartFeed, settings: Settings, start: date, end: date) -> list[Fetch]:
+    """The archived payloads of a feed's charts that were fetched from ``start`` to ``end``."""
+    fetches = []
+    for storefront in feed.storefronts:
+        for chart in feed.charts:
+            folder = settings.archive_dir / "apple_rss" / storefront / chart
+            for path in sorted(folder.glob("*/*Z-*.json")):
+                stamp, _, limit = path.stem.partition("Z-")
+                try:
+                    at = datetime.strptime(f"{path.parent.name} {stamp}", "%Y-%m-%d %H%M%S")
+                    asked = int(limit)
+                except ValueError:
+                    continue  # not a name that the archive gives
+                if start <= at.date() <= end:
+                    fetches.append(
+                        Fetch(
+                            storefront=storefront,
+                            chart=chart,
+                            limit=asked,
+                            fetched_at=at,
+                            path=path,
+                        )
+                    )
+    return fetches
 
 
 def raise_if_network_is_down(fetches: list[Fetch]) -> None:

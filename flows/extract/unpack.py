@@ -159,7 +159,9 @@ def _members(
 
 def _holds_rows(info: zipfile.ZipInfo) -> bool:
     parts = PurePosixPath(info.filename).parts
-    hidden = any(part.startswith(".") or part == "__MACOSX" for part in parts)
+    hidden = any(
+        part == "__MACOSX" or (part.startswith(".") and part not in (".", "..")) for part in parts
+    )
     return not info.is_dir() and info.file_size > 0 and not hidden
 
 

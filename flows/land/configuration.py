@@ -6,6 +6,7 @@ import json
 
 import duckdb
 
+from flows.land import identities
 from flows.sources import Sources
 
 _REPLACE = {
@@ -46,13 +47,21 @@ def write_configuration(con: duckdb.DuckDBPyConnection, sources: Sources) -> Non
         {"kind": source.kind, **source.model_dump(mode="json", include={"name", "rejects"})}
         for source in (*sources.installs, *sources.reviews)
     ]
+    before = _identities(con)
     con.begin()
     try:
         for table, query in _REPLACE.items():
             (name,) = (name for name in document if f"${name}" in query)
             con.execute(f"delete from {table}")
             con.execute(f"insert into {table} {query}", {name: json.dumps(document[name])})
+        if _identities(con) != before:
+            identities.resolve(con)
         con.commit()
     except duckdb.Error:
         con.rollback()
         raise
+
+
+def _identities(con: duckdb.DuckDBPyConnection) -> list[tuple[str, str]]:
+    query = "select source, identity from raw.event_sources where identity = 'merged' order by all"
+    return con.execute(query).fetchall()

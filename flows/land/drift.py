@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass, fields
 from datetime import datetime
 
 import duckdb
@@ -26,6 +27,35 @@ _KINDS = {
     "time": "try_cast({} as timestamp) is not null",
 }
 """What all of a column's texts look like; anything else is text."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Drift:
+    """One way in which an extract's columns are not what they were."""
+
+    extract_id: str
+    source: str
+    column_name: str
+    change: str
+    was: str | None
+    is_now: str | None
+
+    def __str__(self) -> str:
+        types = f" ({self.was or 'nothing'} before, {self.is_now or 'nothing'} now)"
+        return f"{self.source}: {self.change} {self.column_name}" + (
+            types if self.was or self.is_now else ""
+        )
+
+
+def list_drift(con: duckdb.DuckDBPyConnection, extract_ids: Sequence[str]) -> list[Drift]:
+    """What drifted in these extracts, in the order of sources and columns."""
+    names = [field.name for field in fields(Drift)]
+    rows = con.execute(
+        f"select distinct {', '.join(names)} from raw.schema_drift "
+        "where extract_id in (select unnest(?::varchar[])) order by source, change, column_name",
+        [list(extract_ids)],
+    ).fetchall()
+    return [Drift(**dict(zip(names, row, strict=True))) for row in rows]
 
 
 def required_columns(

@@ -45,6 +45,17 @@ class SourceLanding:
     unchanged: int = 0
     undated: int = 0
 
+    def plus(self, later: SourceLanding) -> SourceLanding:
+        """This and a later landing of the same source as one."""
+        return SourceLanding(
+            source=self.source,
+            landed=self.landed | later.landed,
+            failed=tuple(dict.fromkeys(self.failed + later.failed)),
+            known=self.known + later.known,
+            unchanged=self.unchanged + later.unchanged,
+            undated=max(self.undated, later.undated),  # each part counts the same ones
+        )
+
     @property
     def rows_landed(self) -> int:
         return sum(outcome.rows_landed for outcome in self.landed.values())

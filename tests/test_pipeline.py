@@ -8,16 +8,17 @@ import subprocess
 import sys
 import threading
 import time
-from datetime import date
+from datetime import UTC, date, datetime
 
 import duckdb
 import pytest
 
-from flows import pipeline, stages
+from flows import pipeline, stages, terminal
+from flows.artifact import as_markdown
 from flows.errors import ConfigurationError, GateStopped
 from flows.published import query
 from flows.settings import Settings
-from flows.warehouse import connect
+from flows.warehouse import connect, create_schemas
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
 
@@ -180,6 +181,40 @@ def test_a_backfill_lands_only_its_days(place):
         run(place, pipeline.backfill, start=date(2026, 1, 5), end=date(2026, 1, 4))
 
 
+def test_a_backfill_goes_month_by_month_and_on_where_it_was_broken_off(place, capfd):
+    for month in range(1, 5):
+        place.export(
+            f"2025-{month:02}-10.csv", f"m{month},2025-{month:02}-10T01:00:00Z,open,m{month}"
+        )
+    place.export("nameless.csv", "n,2025-02-02T01:00:00Z,open,n")
+    with connect(Settings(home=place.home)) as con:
+        create_schemas(con)
+    broken = stages.between(
+        stages.begin(place.home, place.sources), date(2025, 1, 1), date(2025, 1, 31), None
+    )
+    stages.land_source(broken, broken.sources.events[0], lambda *_: None)  # and then it died
+    summary = run(place, pipeline.backfill, start=date(2025, 1, 1), end=date(2025, 3, 31))
+    (landing,) = summary.landings
+    assert (len(landing.landed), landing.known, landing.undated) == (2, 1, 2)
+    assert scorecard(place)["users"] == 3
+    assert "part 3 of 3" in capfd.readouterr().err
+    assert stages.slices(date(2025, 1, 1), date(2025, 1, 31)) == [
+        (date(2025, 1, 1), date(2025, 1, 30)),
+        (date(2025, 1, 31), date(2025, 1, 31)),
+    ]
+
+
+def test_drift_is_told_by_the_run_and_by_the_ledger(place, capsys):
+    run(place, pipeline.land)
+    path = place.folder / "exports" / "z.csv"
+    path.write_text("who,at,what,id,plan\nz,2026-01-05T01:00:00Z,open,z,gold\n")
+    summary = run(place, pipeline.land)
+    told = "chat_events: new column plan"
+    assert told in as_markdown(Settings(home=place.home), summary)
+    terminal.show_summary(Settings(home=place.home), summary)
+    assert told in capsys.readouterr().out
+
+
 def test_charts_alone_build_nothing(place):
     summary = run(place, pipeline.hourly_ranks)
     assert summary.landings == ()
@@ -218,3 +253,13 @@ def test_live_charts_land_failed_ones_too_and_standing_still_is_no_observation(
         ("jp", "failed", 0),
         ("us", "unchanged", 2),
     ]
+    # another warehouse, from the archive alone
+    (place.home / "warehouse.duckdb").unlink()
+    httpserver.clear()
+    today = datetime.now(UTC).date()
+    summary = run(place, pipeline.backfill, start=today, end=today, source="live")
+    assert (summary.failures, len(summary.landings[0].landed)) == ((), 2)
+    with connect(Settings(home=place.home), read_only=True) as con:
+        assert con.execute(
+            "select status, depth, count(*) from raw.chart_snapshots group by all order by all"
+        ).fetchall() == [("observed", 2, 1), ("unchanged", 2, 1)]

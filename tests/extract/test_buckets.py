@@ -13,6 +13,7 @@ import pytest
 from moto.moto_api._internal import mock_random
 from moto.s3.models import s3_backends
 from moto.server import ThreadedMotoServer
+from prefect.blocks.system import Secret
 
 from flows.errors import ConfigurationError, ExtractError
 from flows.extensions import load_extension
@@ -212,6 +213,30 @@ def test_no_credentials_at_all(bucket, monkeypatch):
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
     with pytest.raises(ConfigurationError, match="no AWS credentials were found"):
         open_remote(f"s3://{bucket.name}/*", Storage())
+
+
+@pytest.mark.usefixtures("prefect_server")
+def test_credentials_of_a_prefect_block(server, bucket, monkeypatch, con, tmp_path):
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
+    told = {"access_key_id": "test-key", "secret_access_key": "from-the-block"}
+    Secret(value=json.dumps(told)).save("exports", overwrite=True)
+    bucket("events/1.csv", ROWS + row(1))
+    source = EventSource(
+        name="s3",
+        app_id="app",
+        uri=f"s3://{bucket.name}/events/*",
+        reader={"type": "csv"},
+        columns={"user_id": "who", "event_time": "at", "event_name": "what"},
+        storage={"endpoint": server, "credentials": "secret/exports"},
+    )
+    landing = land_files(con, source, Settings(home=tmp_path / "home"), NOW)
+    assert (landing.failed, landing.rows_landed) == ((), 1)
+    Secret(value=json.dumps({"access_key_id": "only"})).save("exports", overwrite=True)
+    with pytest.raises(ConfigurationError, match="lacks secret_access_key"):
+        credentials.aws(source.storage)
+    with pytest.raises(ConfigurationError, match="cannot load the Prefect block secret/nobody"):
+        credentials.aws(Storage(credentials="secret/nobody"))
 
 
 def test_no_such_bucket(server, bucket, con):

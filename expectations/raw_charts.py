@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from expectations.checks import Check, Suite, critical, warning
+from expectations.reject_shares import SHARES, reject_shares
 
-_PROFILE = """
+_PROFILE = f"""
 create or replace temp table chart_snapshot_profile as
 with
 
@@ -36,6 +37,7 @@ final as (
         ledger.rows_landed,
         ledger.rows_rejected,
         ledger.rows_duplicate,
+        {SHARES},
         concat_ws(' ', snapshots.store, snapshots.storefront, snapshots.chart, snapshots.genre,
             snapshots.snapshot_at) as snapshot,
         snapshots.status,
@@ -48,6 +50,7 @@ final as (
         entries.first_rank,
         entries.last_rank,
     from ledger
+    left join raw.reject_shares as shares using (source)
     left join snapshots using (extract_id)
     left join entries using (snapshot_id)
 )
@@ -121,25 +124,13 @@ def raw_charts() -> Suite:
 
 
 def _volume() -> tuple[Check, ...]:
-    per_extract = (
-        "select distinct extract_id, rows_rejected as unexpected_count, rows_seen, rows_rejected"
-        " from {batch} where "
-    )
     return (
+        *reject_shares("entry", "The rejected apps will count as off the chart on that day."),
         critical(
-            "an extract brings at least one chart",
-            "An empty extract, or one whose rows were all rejected, is a broken capture.",
-            per_extract + "rows_rejected = rows_seen or (snapshot = '' and rows_duplicate = 0)",
-        ),
-        critical(
-            "at most half of an extract's rows are rejected",
-            "What is left is not the chart any more.",
-            per_extract + "rows_rejected > 0.5 * rows_seen and rows_rejected < rows_seen",
-        ),
-        warning(
-            "at most 5 % of an extract's rows are rejected",
-            "The rejected apps will count as off the chart on that day.",
-            per_extract + "rows_rejected > 0.05 * rows_seen and rows_rejected <= 0.5 * rows_seen",
+            "an extract holds at least one chart",
+            "An empty extract is a broken capture.",
+            "select distinct extract_id, rows_rejected as unexpected_count, rows_seen"
+            " from {batch} where rows_seen = 0 or (snapshot = '' and rows_landed > 0)",
         ),
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from expectations.checks import Check, Suite, critical, warning
+from expectations.reject_shares import SHARES, reject_shares
 
 # The range of event times keeps the search for repeated ids to the days that the new extracts
 # touch: variables are constants to the planner, so it skips the row groups of all other days.
@@ -22,7 +23,7 @@ _TIME_RANGE = (
 )
 
 # One pass over the new events; every check then reads one short row per extract.
-_PROFILE = """
+_PROFILE = f"""
 create or replace temp table event_extract_profile as
 with
 
@@ -100,8 +101,7 @@ final as (
         ledger.rows_duplicate,
         ledger.max_event_time,
         earlier.source_reached,
-        coalesce(sources.reject_share_warning, 0.05) as reject_share_warning,
-        coalesce(sources.reject_share_critical, 0.5) as reject_share_critical,
+        {SHARES},
         instants.commonest_time,
         coalesce(totals.events, 0) as events,
         coalesce(totals.events_before_1990, 0) as events_before_1990,
@@ -116,7 +116,7 @@ final as (
     left join instants using (extract_id)
     left join repeated using (extract_id)
     left join earlier using (extract_id)
-    left join raw.event_sources as sources using (source)
+    left join raw.reject_shares as shares using (source)
 )
 
 select * from final
@@ -137,42 +137,14 @@ def raw_events() -> Suite:
 
 def _volume() -> tuple[Check, ...]:
     return (
-        critical(
-            "an extract brings at least one readable event",
-            "A wholly rejected extract is a broken export or a wrong mapping.",
-            """
-            select extract_id, rows_rejected as unexpected_count, rows_seen, rows_rejected
-            from {batch} where rows_landed + rows_duplicate = 0 and rows_seen > 0
-            """,
+        *reject_shares(
+            "event",
+            "What is left may not be like the users: rejects often share a platform or a version.",
         ),
         warning(
             "an extract holds at least one row",
             "A header alone is a quiet hour, or an export that brought nothing.",
             "select extract_id, 1 as unexpected_count, rows_seen from {batch} where rows_seen = 0",
-        ),
-        critical(
-            "the share of an extract's rows that are rejected is below its source's critical one",
-            "What is left would not represent the users any more. The source's rejects.critical"
-            " says where that begins; by default at a half.",
-            """
-            select extract_id, rows_rejected as unexpected_count, rows_seen, rows_rejected,
-                reject_share_critical
-            from {batch}
-            where rows_rejected > reject_share_critical * rows_seen
-                and rows_landed + rows_duplicate > 0
-            """,
-        ),
-        warning(
-            "few of an extract's rows are rejected",
-            "The rejects may share a platform or a version, and bias its retention. The source's"
-            " rejects.warning says how many are few; by default 5 %.",
-            """
-            select extract_id, rows_rejected as unexpected_count, rows_seen, rows_rejected,
-                reject_share_warning
-            from {batch}
-            where rows_rejected > reject_share_warning * rows_seen
-                and rows_rejected <= reject_share_critical * rows_seen
-            """,
         ),
         critical(
             "an extract holds exactly the events that the ledger says landed",

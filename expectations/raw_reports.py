@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from expectations.checks import Suite, critical, warning
+from expectations.checks import Suite, warning
+from expectations.reject_shares import SHARES, reject_shares
 
-_PROFILE = """
+_PROFILE = f"""
 create or replace temp table report_profile as
 with
 
@@ -26,12 +27,11 @@ final as (
         ledger.rows_landed,
         ledger.rows_rejected,
         ledger.rows_duplicate,
-        coalesce(sources.reject_share_warning, 0.05) as reject_share_warning,
-        coalesce(sources.reject_share_critical, 0.5) as reject_share_critical,
+        {SHARES},
         counted.least_units,
         counted.most_units,
     from ledger
-    left join raw.report_sources as sources using (source)
+    left join raw.reject_shares as shares using (source)
     left join counted using (extract_id)
 )
 
@@ -47,41 +47,12 @@ def raw_reports() -> Suite:
         subject="new store reports",
         batch="select * from report_profile",
         checks=(
-            critical(
-                "a report brings at least one readable row",
-                "A wholly rejected report is a broken download or a wrong mapping.",
-                """
-                select extract_id, rows_rejected as unexpected_count, rows_seen, rows_rejected
-                from {batch} where rows_landed + rows_duplicate = 0 and rows_seen > 0
-                """,
-            ),
+            *reject_shares("row", "Each rejected row is missing from the day's sum."),
             warning(
                 "a report holds at least one row",
                 "A header alone is a day without a single download, or an empty report.",
                 "select extract_id, 1 as unexpected_count, rows_seen from {batch}"
                 " where rows_seen = 0",
-            ),
-            critical(
-                "the share of a report's rows that are rejected is below its source's critical one",
-                "What is left would not be the day's downloads any more.",
-                """
-                select extract_id, rows_rejected as unexpected_count, rows_seen, rows_rejected,
-                    reject_share_critical
-                from {batch}
-                where rows_rejected > reject_share_critical * rows_seen
-                    and rows_landed + rows_duplicate > 0
-                """,
-            ),
-            warning(
-                "few of a report's rows are rejected",
-                "Each rejected row is missing from the day's sum.",
-                """
-                select extract_id, rows_rejected as unexpected_count, rows_seen, rows_rejected,
-                    reject_share_warning
-                from {batch}
-                where rows_rejected > reject_share_warning * rows_seen
-                    and rows_rejected <= reject_share_critical * rows_seen
-                """,
             ),
             warning(
                 "no day of a country has more than a billion of anything",

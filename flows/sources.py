@@ -175,6 +175,13 @@ class Reader(_Strict):
         return self
 
 
+class RejectShares(_Strict):
+    """The share of an extract's rows, from 0 to 1, beyond which rejects warn or quarantine it."""
+
+    warning: float = Field(0.05, ge=0, le=1)
+    critical: float = Field(0.5, ge=0, le=1)
+
+
 class Storage(_Strict):
     """How to get at a bucket, where that is not what the environment's usual chain finds.
 
@@ -206,6 +213,7 @@ class FileSource(_Strict):
     reader: Reader | None = None
     columns: dict[str, str] = {}
     storage: Storage = Storage()
+    rejects: RejectShares = RejectShares()
 
     @property
     def uris(self) -> tuple[str, ...]:
@@ -242,13 +250,6 @@ class FileSource(_Strict):
             raise ValueError(f"columns lacks {', '.join(missing)}")
 
 
-class RejectShares(_Strict):
-    """The share of an extract's rows, from 0 to 1, beyond which rejects warn or quarantine it."""
-
-    warning: float = Field(0.05, ge=0, le=1)
-    critical: float = Field(0.5, ge=0, le=1)
-
-
 class EventSource(FileSource):
     """Event extracts of one app. ``columns`` maps canonical columns to SQL over the extract.
 
@@ -271,7 +272,6 @@ class EventSource(FileSource):
     identity: Literal["as_sent", "merged"] = "as_sent"
     replaces: Literal["nothing", "same_path"] | None = None
     export_timezone: Zone | None = None
-    rejects: RejectShares = RejectShares()
 
     @field_validator("format")
     @classmethod
@@ -331,8 +331,6 @@ class InstallFiles(FileSource):
 
     kind: ClassVar[str] = "installs"
 
-    rejects: RejectShares = RejectShares()
-
     @model_validator(mode="after")
     def _mapping_is_complete(self) -> InstallFiles:
         _check_format(self.format, INSTALL_FORMATS)
@@ -347,8 +345,6 @@ class ReviewFiles(FileSource):
     """Reviews that users wrote in a store, in files."""
 
     kind: ClassVar[str] = "reviews"
-
-    rejects: RejectShares = RejectShares()
 
     @model_validator(mode="after")
     def _mapping_is_complete(self) -> ReviewFiles:

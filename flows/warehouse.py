@@ -222,14 +222,12 @@ create table if not exists raw.event_sources (
     complete_through date,
 );
 alter table raw.event_sources add column if not exists identity varchar;
-alter table raw.event_sources add column if not exists reject_share_warning double;
-alter table raw.event_sources add column if not exists reject_share_critical double;
 
-create table if not exists raw.report_sources (
+-- the share of an extract's rows beyond which rejects warn or quarantine it
+create table if not exists raw.reject_shares (
     source varchar not null,
-    kind varchar not null,
-    reject_share_warning double not null,
-    reject_share_critical double not null,
+    warning double not null,
+    critical double not null,
 );
 
 -- files whose content the ledger knows under another name: as long as a listing tells the same of

@@ -7,7 +7,7 @@ import json
 import duckdb
 
 from flows.land import identities
-from flows.sources import Sources
+from flows.sources import FileSource, Sources
 
 _REPLACE = {
     "raw.apps": """
@@ -27,15 +27,14 @@ _REPLACE = {
     "raw.event_sources": """
         select
             source->>'name', source->>'app_id', (source->>'complete_through')::date,
-            source->>'identity',
-            (source->'rejects'->>'warning')::double, (source->'rejects'->>'critical')::double
+            source->>'identity'
         from (select unnest(from_json($events, '["json"]')) as source)
     """,
-    "raw.report_sources": """
+    "raw.reject_shares": """
         select
-            source->>'name', source->>'kind',
+            source->>'name',
             (source->'rejects'->>'warning')::double, (source->'rejects'->>'critical')::double
-        from (select unnest(from_json($reports, '["json"]')) as source)
+        from (select unnest(from_json($files, '["json"]')) as source)
     """,
 }
 
@@ -43,9 +42,10 @@ _REPLACE = {
 def write_configuration(con: duckdb.DuckDBPyConnection, sources: Sources) -> None:
     """Replace the tables of apps, their store ids and sources by what ``sources`` says now."""
     document = sources.model_dump(mode="json", include={"apps", "events"})
-    document["reports"] = [
-        {"kind": source.kind, **source.model_dump(mode="json", include={"name", "rejects"})}
-        for source in (*sources.installs, *sources.reviews)
+    document["files"] = [
+        source.model_dump(mode="json", include={"name", "rejects"})
+        for source in sources.all
+        if isinstance(source, FileSource)
     ]
     before = _identities(con)
     con.begin()

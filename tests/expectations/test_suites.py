@@ -93,7 +93,7 @@ PROVOCATIONS = [
         "raw_events",
         "the share of an extract's rows that are rejected",
         "update raw.extracts set rows_rejected = 1, rows_seen = 7 where kind = 'events';"
-        " update raw.event_sources set reject_share_critical = 0.1",
+        " insert into raw.reject_shares values ('alpha_events', 0.05, 0.1)",
     ),
     (
         "raw_events",
@@ -104,7 +104,7 @@ PROVOCATIONS = [
         "raw_events",
         "few of an extract's rows are rejected",
         "update raw.extracts set rows_rejected = 1, rows_seen = 101 where kind = 'events';"
-        " update raw.event_sources set reject_share_warning = 0",
+        " insert into raw.reject_shares values ('alpha_events', 0, 0.5)",
     ),
     ("raw_events", "an extract holds exactly", "delete from raw.app_events where platform = 'ios'"),
     (
@@ -149,16 +149,21 @@ PROVOCATIONS = [
     (
         "raw_charts",
         "an extract brings at least one",
+        "update raw.extracts set rows_landed = 0, rows_rejected = 5 where kind = 'ranks'",
+    ),
+    (
+        "raw_charts",
+        "an extract holds at least one",
         "delete from raw.chart_snapshots; update raw.extracts set rows_landed = 0, rows_seen = 0",
     ),
     (
         "raw_charts",
-        "at most half",
+        "the share of an extract's",
         "update raw.extracts set rows_rejected = 6, rows_seen = 11 where kind = 'ranks'",
     ),
     (
         "raw_charts",
-        "at most 5 %",
+        "few of an extract's",
         "update raw.extracts set rows_rejected = 1, rows_seen = 6 where kind = 'ranks'",
     ),
     ("raw_charts", "no rank occurs twice", "update raw.chart_ranks set rank = 2 where rank = 1"),
@@ -170,7 +175,7 @@ PROVOCATIONS = [
     ("raw_charts", "every chart could", "update raw.chart_snapshots set status = 'failed'"),
     (
         "raw_reports",
-        "a report brings at least one",
+        "an extract brings at least one",
         "update raw.extracts set rows_landed = 0, rows_rejected = 20 where kind = 'installs'",
     ),
     (
@@ -180,12 +185,12 @@ PROVOCATIONS = [
     ),
     (
         "raw_reports",
-        "the share of a report's rows",
+        "the share of an extract's",
         "update raw.extracts set rows_landed = 9, rows_rejected = 11 where kind = 'installs'",
     ),
     (
         "raw_reports",
-        "few of a report's rows",
+        "few of an extract's",
         "update raw.extracts set rows_landed = 18, rows_rejected = 2 where kind = 'installs'",
     ),
     ("raw_reports", "no day of a country", "update raw.store_installs set units = 6744034028"),

@@ -25,7 +25,8 @@ COLUMNS = {
     "cells": "How many numbers changed: 1, or as many as are summed up.",
     "old_value": "What had been published; summed up over the cells.",
     "new_value": "What is published now; NULL where it cannot be told any more.",
-    "cause": "definition, retraction, late_events, watermark, maturing, charts or store_reports.",
+    "cause": "definition, retraction, identity, late_events, watermark, maturing, charts or "
+    "store_reports.",
     "explanation": "The cause in words and numbers.",
 }
 """The columns of the table ``restatements`` and what each says."""
@@ -166,6 +167,12 @@ def _find_causes(con: duckdb.DuckDBPyConnection, definition: str) -> None:
             where extract_id not in (select extract_id from warehouse.raw.extracts)
         ),
 
+        merged as (
+            select app_id, sum(users) as users
+            from warehouse.ops.alias_changes
+            group by app_id
+        ),
+
         late as (
             select
                 days.app_id, count(distinct days.extract_id) as extracts,
@@ -182,6 +189,7 @@ def _find_causes(con: duckdb.DuckDBPyConnection, definition: str) -> None:
             apps.app_id,
             publication.definition_hash <> $definition as is_defined_anew,
             retracted.extracts is not null or forgotten.extracts > 0 as is_retracted,
+            merged.users is not null as is_merged,
             late.extracts is not null as is_late,
             apps.watermark < previous_apps.watermark as is_falling_back,
             concat_ws(
@@ -194,6 +202,9 @@ def _find_causes(con: duckdb.DuckDBPyConnection, definition: str) -> None:
                 ) end,
                 case when forgotten.extracts > 0
                     then format('{:,} extract(s) forgotten', forgotten.extracts) end,
+                case when merged.users is not null then format(
+                    '{:,} anonymous user(s) turned out to be others', merged.users
+                ) end,
                 case when late.extracts is not null then format(
                     '{:,} extract(s) brought {:,} events of days already published, {} to {}',
                     late.extracts, late.events, late.first_date, late.last_date
@@ -209,6 +220,7 @@ def _find_causes(con: duckdb.DuckDBPyConnection, definition: str) -> None:
         cross join forgotten
         left join previous.dim_apps as previous_apps on apps.app_id = previous_apps.app_id
         left join retracted on apps.app_id = retracted.app_id
+        left join merged on apps.app_id = merged.app_id
         left join late on apps.app_id = late.app_id
         """,
         {"definition": definition},
@@ -230,6 +242,7 @@ def _sum_up(con: duckdb.DuckDBPyConnection, publication_id: str, built_at: datet
                     when moved.mart = 'fct_installs_daily' then 'store_reports'
                     when causes.is_defined_anew then 'definition'
                     when causes.is_retracted then 'retraction'
+                    when causes.is_merged then 'identity'
                     when causes.is_late then 'late_events'
                     when causes.is_falling_back or moved.new_value is null then 'watermark'
                     else 'maturing'

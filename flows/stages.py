@@ -219,6 +219,7 @@ def publish(run: Run) -> Publication:
         write_site=write_publication_site,
     )
     with connect(run.settings) as con:
+        con.execute("delete from ops.alias_changes")  # they are told now
         con.execute(
             "insert into ops.publications values (?, ?, ?)",
             [publication.publication_id, fingerprint, run.now],

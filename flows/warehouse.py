@@ -78,6 +78,9 @@ create table if not exists raw.user_aliases (
     user_key uuid not null,
 );
 
+-- how many aliases have changed since the last publication, to explain what that restates
+create table if not exists ops.alias_changes (app_id varchar not null, users bigint not null);
+
 -- one row per event; (app_id, event_id) is unique among the extracts whose status is landed
 create table if not exists raw.app_events (
     app_id varchar not null,

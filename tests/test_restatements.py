@@ -159,3 +159,37 @@ def test_many_small_changes_are_summed_up(tmp_path: Path, monkeypatch: pytest.Mo
     assert [(cells, new - old) for _, cells, old, new in named] == [(1, 3), (1, 3)]
     rest = sum(10 + n for n in range(20)) - sum(old for _, _, old, _ in named)
     assert summed_up == (True, 18, rest, rest + 18 * 3)
+
+
+def test_an_anonymous_user_who_turns_out_to_be_known_restates_the_past(after_a_day: Any) -> None:
+    place = after_a_day
+    merged = "identity: merged\n    columns: {anonymous_id: device, user_id: who,"
+    text = place.sources.read_text().replace("columns: {user_id: who,", merged)
+    place.sources.write_text(text)
+    exports = place.folder / "exports"
+    (exports / "1.csv").write_text("who,device,at,what,id\n,d1,2026-01-02T10:00:00Z,open,d1\n")
+    run_again(place)
+    assert _day_1(place) == (20, 10)
+    # u15 was not there on day 1, or so it seemed
+    (exports / "2.csv").write_text(
+        "who,device,at,what,id\nu15,d1,2026-01-12T10:00:00Z,sign in,s1\n"
+    )
+    publication = run_again(place)
+    assert _day_1(place) == (20, 11)
+    rows = restatements(place, f"publication_id = '{publication}' and mart = '{TRIANGLE}'")
+    assert {row["cause"] for row in rows} == {"identity"}
+    assert "1 anonymous user(s) turned out to be others" in rows[0]["explanation"]
+    # as sent, they are two again
+    place.sources.write_text(place.sources.read_text().replace("identity: merged", ""))
+    run_again(place)
+    assert _day_1(place) == (20, 10)
+
+
+def _day_1(place: Any) -> tuple[int, int]:
+    with duckdb.connect(str(place.home / "published" / "marts.duckdb"), read_only=True) as con:
+        row = con.execute(
+            "select sum(eligible_users), sum(retained_users) from fct_cohort_retention_daily "
+            "where cohort_date = '2026-01-01' and day_n = 1"
+        ).fetchone()
+        assert row is not None
+        return row

@@ -185,8 +185,7 @@ def _land(
 
 def _yaml(proposal: Proposal, uri: str, app_id: str, storage: Storage | None) -> str:
     """The sources file that the entry makes, ready to be pasted."""
-    stem = re.sub(r"[^A-Za-z0-9_.-]+", "_", Path(uri.split("?")[0]).name.split(".")[0]).strip("_-.")
-    entry = proposal.entry(stem[:60] or "source", app_id, uri)
+    entry = proposal.entry(_name(uri), app_id, uri)
     if storage and (told := storage.model_dump(exclude_defaults=True)):
         entry["storage"] = told
     document: dict[str, Any] = {
@@ -194,3 +193,12 @@ def _yaml(proposal: Proposal, uri: str, app_id: str, storage: Storage | None) ->
         proposal.section: [entry],
     }
     return yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=100)
+
+
+def _name(uri: str) -> str:
+    """A name for the source: the last part of its address that is no wildcard."""
+    for part in reversed(uri.split("?")[0].split("/")):
+        stem = re.sub(r"[^A-Za-z0-9_-]+", "_", part.split(".")[0]).strip("_-")
+        if stem:
+            return stem[:60]
+    return "source"

@@ -132,6 +132,9 @@ def resolve(con: duckdb.DuckDBPyConnection) -> None:
         semi join ops.built_extracts as built on events.extract_id = built.extract_id
         """
     )
+    con.execute(
+        "insert into ops.alias_changes select app_id, count(*) from changed_aliases group by app_id"
+    )
     con.execute("delete from raw.user_aliases")
     con.execute("insert into raw.user_aliases by name from new_aliases")
 

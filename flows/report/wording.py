@@ -29,6 +29,7 @@ CAUSES = {
     "late_events": "late events",
     "watermark": "the watermark fell back",
     "maturing": "more cohorts are complete",
+    "identity": "anonymous users recognised",
     "charts": "chart captures",
     "store_reports": "the stores' reports",
 }

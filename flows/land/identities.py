@@ -93,13 +93,14 @@ def resolve(con: duckdb.DuckDBPyConnection) -> None:
             group by all
         )
 
-        select app_id, alias_key, any_value(user_key) as user_key
+        -- what an id itself was seen with goes before what follows from others
+        select app_id, alias_key, arg_min(user_key, (precedence, user_key)) as user_key
         from (
-            from first_known
+            select app_id, alias_key, user_key, 1 as precedence from first_known
             union all
-            from earlier_known
+            select app_id, anonymous_key, user_key, 1 from last_known
             union all
-            select app_id, anonymous_key, user_key from last_known
+            select app_id, alias_key, user_key, 2 from earlier_known
         )
         where alias_key <> user_key
         group by all

@@ -178,7 +178,7 @@ def _land(
         sampled = tuple(found.fetchall())
         rejects = con.execute(
             "select regexp_replace(reason, ': .*', ''), count(*), min(line_number) "
-            "from raw.rejects group by 1 order by 2 desc"
+            "from raw.rejects group by 1 order by 2 desc, 3"
         ).fetchall()
     return landing, columns, sampled, tuple(rejects)
 

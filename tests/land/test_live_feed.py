@@ -1,0 +1,150 @@
+"""The live feed against a server that misbehaves: each way ends in the right snapshot."""
+
+import json
+import re
+import socket
+import threading
+import time
+from datetime import datetime
+
+import httpx
+import pytest
+import stamina
+from werkzeug import Response
+
+from flows.extract import apple_charts
+from flows.extract.apple_charts import fetch_charts
+from flows.land.source import land_fetches
+from flows.settings import Settings
+from flows.sources import ChartFeed
+
+NOW = datetime(2026, 2, 1, 10)
+FEED = ChartFeed(name="live", feed="apple_rss", storefronts=["us"], charts=["top-free"], limit=25)
+
+
+def payload(*ids, limit=25, country="us", updated="Sun, 01 Feb 2026 09:00:00 +0000"):
+    return json.dumps(
+        {
+            "feed": {
+                "id": f"https://example.com/api/v2/{country}/apps/top-free/{limit}/apps.json",
+                "country": country,
+                "updated": updated,
+                "results": [{"id": i, "name": f"App {i}"} for i in ids],
+            }
+        }
+    )
+
+
+GOOD = payload("1", "2", "3")
+
+
+def busy_then_good(status):
+    answers = [Response(status=status, headers={"Retry-After": "0"}), Response(GOOD)]
+    return lambda _: answers.pop(0)
+
+
+def slow(_):
+    time.sleep(0.6)
+    return Response(GOOD)
+
+
+def trickling(_):
+    def body():
+        for sign in GOOD:
+            time.sleep(0.02)
+            yield sign.encode()
+
+    return Response(body())
+
+
+def refusing_the_limit(request):
+    limit = int(request.path.split("/")[-2])
+    return Response(payload("1", "2", limit=10) if limit == 10 else "", 200 if limit == 10 else 400)
+
+
+@pytest.fixture(autouse=True)
+def _impatient(monkeypatch):
+    monkeypatch.setattr(apple_charts, "_TIMEOUT", httpx.Timeout(0.3))
+    monkeypatch.setattr(apple_charts, "LONGEST_ANSWER_SECONDS", 0.5)
+    stamina.set_testing(True, attempts=2)
+    yield
+    stamina.set_testing(False)
+
+
+@pytest.mark.parametrize(
+    ("answer", "status", "depth", "ranks", "said"),
+    [
+        (busy_then_good(429), "observed", 3, ["1", "2", "3"], None),
+        (busy_then_good(500), "observed", 3, ["1", "2", "3"], None),
+        (refusing_the_limit, "observed", 2, ["1", "2"], None),
+        (lambda _: Response(payload("1", "2", "1", "4")), "observed", 4, ["1", "2", "4"], None),
+        (lambda _: Response(status=429), "failed", 0, [], "HTTP 429"),
+        (lambda _: Response(status=503), "failed", 0, [], "HTTP 503"),
+        (slow, "failed", 0, [], "ReadTimeout"),
+        (trickling, "failed", 0, [], "ReadTimeout: not done after 0.5 s"),
+        (lambda _: Response("<html>busy</html>"), "failed", 0, [], "not a JSON document"),
+        (lambda _: Response(payload()), "failed", 0, [], "the feed is empty"),
+        (lambda _: Response("{}"), "failed", 0, [], "names no storefront"),
+        (lambda _: Response(GOOD[: len(GOOD) // 2]), "failed", 0, [], "not a JSON document"),
+        (lambda _: Response(payload("1", country="jp")), "failed", 0, [], "the payload says jp"),
+        (lambda _: Response(payload("1", updated="soon")), "observed", 1, ["1"], None),
+    ],
+    ids=[
+        "429 once",
+        "500 once",
+        "limit refused",
+        "an id twice",
+        "429 for good",
+        "503 for good",
+        "too slow",
+        "a body that trickles",
+        "HTML",
+        "empty",
+        "another document",
+        "half a document",
+        "another country",
+        "no stamp",
+    ],
+)
+def test_each_way_ends_in_the_right_snapshot(
+    con, settings, httpserver, answer, status, depth, ranks, said
+):
+    httpserver.expect_request(_any_path()).respond_with_handler(answer)
+    _fetch_and_land(con, settings, httpserver.url_for("").rstrip("/"))
+    (row,) = con.execute(
+        "select status, depth, error from raw.chart_snapshots where snapshot_at = ?", [NOW]
+    ).fetchall()
+    assert row[:2] == (status, depth)
+    assert (row[2] is None) if said is None else said in row[2]
+    landed = con.execute("select store_app_id from raw.chart_ranks order by rank").fetchall()
+    assert [app for (app,) in landed] == ranks
+
+
+def test_a_cut_connection_is_a_failed_snapshot(con, settings):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(20)
+
+        def answer():
+            for _ in range(2):
+                connection, _ = server.accept()
+                with connection:
+                    connection.recv(4096)
+                    connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 999\r\n\r\n{")
+
+        thread = threading.Thread(target=answer, daemon=True)
+        thread.start()
+        _fetch_and_land(con, settings, f"http://127.0.0.1:{server.getsockname()[1]}")
+        thread.join(20)
+    assert con.execute("select status, depth from raw.chart_snapshots").fetchall() == [
+        ("failed", 0)
+    ]
+    assert con.execute("select count(*) from raw.chart_ranks").fetchone() == (0,)
+
+
+def _any_path():
+    return re.compile("/api/.*")
+
+
+def _fetch_and_land(con, settings: Settings, url: str) -> None:
+    asked = settings.model_copy(update={"apple_rss_base_url": url})
+    land_fetches(con, FEED, fetch_charts(FEED, asked, NOW), NOW)

@@ -30,8 +30,8 @@ $(STAMP): requirements.lock pyproject.toml
 demo: install  ## Generate three simulated apps, run the pipeline on them, show the answer.
 	@$(BIN)/afterhype demo
 
-test: install  ## Run every test.
-	@$(BIN)/python -m pytest
+test: install  ## Run every test, a file of them per core.
+	@$(BIN)/python -m pytest -n auto --dist loadfile
 
 bench: install $(BENCH_STAMP)  ## Measure, hours long, and write docs/benchmarks.md (BENCH_SCALE=0.01: a trial).
 	@BENCH_PYTHON=$(BENCH_VENV)/bin/python $(BIN)/python -m bench

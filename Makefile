@@ -31,7 +31,7 @@ demo: install  ## Generate three simulated apps, run the pipeline on them, show 
 	@$(BIN)/afterhype demo
 
 test: install  ## Run every test, a file of them per core.
-	@$(BIN)/python -m pytest -n auto --dist loadfile
+	@$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
 bench: install $(BENCH_STAMP)  ## Measure, hours long, and write docs/benchmarks.md (BENCH_SCALE=0.01: a trial).
 	@BENCH_PYTHON=$(BENCH_VENV)/bin/python $(BIN)/python -m bench

@@ -48,6 +48,9 @@ def slow(_):
     return Response(GOOD)
 
 
+slow.patience = 0.3
+
+
 def trickling(_):
     def body():
         for sign in GOOD:
@@ -57,15 +60,16 @@ def trickling(_):
     return Response(body())
 
 
+trickling.patience = 0.5
+
+
 def refusing_the_limit(request):
     limit = int(request.path.split("/")[-2])
     return Response(payload("1", "2", limit=10) if limit == 10 else "", 200 if limit == 10 else 400)
 
 
 @pytest.fixture(autouse=True)
-def _impatient(monkeypatch):
-    monkeypatch.setattr(apple_charts, "_TIMEOUT", httpx.Timeout(0.3))
-    monkeypatch.setattr(apple_charts, "LONGEST_ANSWER_SECONDS", 0.5)
+def _few_attempts():
     stamina.set_testing(True, attempts=2)
     yield
     stamina.set_testing(False)
@@ -107,8 +111,11 @@ def _impatient(monkeypatch):
     ],
 )
 def test_each_way_ends_in_the_right_snapshot(
-    con, settings, httpserver, answer, status, depth, ranks, said
+    con, settings, httpserver, monkeypatch, answer, status, depth, ranks, said
 ):
+    if patience := getattr(answer, "patience", None):
+        monkeypatch.setattr(apple_charts, "_TIMEOUT", httpx.Timeout(patience))
+        monkeypatch.setattr(apple_charts, "LONGEST_ANSWER_SECONDS", patience)
     httpserver.expect_request(_any_path()).respond_with_handler(answer)
     _fetch_and_land(con, settings, httpserver.url_for("").rstrip("/"))
     (row,) = con.execute(

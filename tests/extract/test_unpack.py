@@ -101,13 +101,16 @@ def damaged():
 
 @pytest.mark.parametrize(
     ("name", "content", "said"),
+    # named ids: a zip holds the time at which it was made, and every worker must collect the same
     [
-        ("a.csv", b"", "the file is empty"),
-        ("a.zip", b"not a zip", "not a whole zip file"),
-        ("a.zip", zipped(("1.csv", "x" * 1000))[:-30], "not a whole zip file"),
-        ("a.zip", zipped(("1.csv", "")), "the zip holds no data"),
-        ("a.zip", encrypted(), "password required"),
-        ("a.zip", damaged(), "damaged zip"),
+        pytest.param("a.csv", b"", "the file is empty", id="empty"),
+        pytest.param("a.zip", b"not a zip", "not a whole zip file", id="no zip"),
+        pytest.param(
+            "a.zip", zipped(("1.csv", "x" * 1000))[:-30], "not a whole zip file", id="cut"
+        ),
+        pytest.param("a.zip", zipped(("1.csv", "")), "the zip holds no data", id="nothing in it"),
+        pytest.param("a.zip", encrypted(), "password required", id="encrypted"),
+        pytest.param("a.zip", damaged(), "damaged zip", id="damaged"),
     ],
 )
 def test_what_cannot_be_unpacked_is_named(unpack, name, content, said):

@@ -18,7 +18,7 @@ from flows.errors import ConfigurationError
 from flows.extract.apple_charts import Fetch, archived
 from flows.land import ledger
 from flows.land.configuration import write_configuration
-from flows.land.drift import Drift, list_drift
+from flows.land.drift import list_drift, sum_up
 from flows.land.source import Advance, SourceLanding, land_fetches, land_files
 from flows.publish import Publication, current_publication, list_publications
 from flows.publish import publish as publish_generation
@@ -251,13 +251,13 @@ def compact(run: Run) -> Compaction:
     return compact_warehouse(run.settings, run.sources, run.now)
 
 
-def drift_found(settings: Settings, summary: Summary) -> list[Drift]:
-    """How the columns of what a run landed differ from those of the extracts before."""
+def drift_found(settings: Settings, summary: Summary) -> list[str]:
+    """How the columns of what a run landed differ from those of the extracts before, in words."""
     extract_ids = [extract_id for landing in summary.landings for extract_id in landing.landed]
     if not extract_ids:
         return []
     with connect(settings, read_only=True) as con:
-        return list_drift(con, extract_ids)
+        return sum_up(list_drift(con, extract_ids))
 
 
 def rejects_by_reason(settings: Settings, summary: Summary) -> list[tuple[str, str, int, str]]:

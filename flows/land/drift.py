@@ -47,6 +47,17 @@ class Drift:
         )
 
 
+def sum_up(drifts: Sequence[Drift]) -> list[str]:
+    """Drift in words, once per source, change and column, whatever the number of extracts."""
+    alike: dict[tuple[str, str, str], list[Drift]] = {}
+    for drift in drifts:
+        alike.setdefault((drift.source, drift.change, drift.column_name), []).append(drift)
+    return [
+        f"{group[0]}, in {len(group)} extracts" if len(group) > 1 else str(group[0])
+        for group in alike.values()
+    ]
+
+
 def list_drift(con: duckdb.DuckDBPyConnection, extract_ids: Sequence[str]) -> list[Drift]:
     """What drifted in these extracts, in the order of sources and columns."""
     names = [field.name for field in fields(Drift)]

@@ -2,7 +2,7 @@
 
 import json
 
-from flows.land.drift import list_drift
+from flows.land.drift import Drift, list_drift, sum_up
 
 HEADER = "who,at,what,id"
 
@@ -50,3 +50,21 @@ def test_another_type_than_before_is_told(con, land):
     land("1.csv", f"{HEADER}\n17,2026-01-01,open,1\n")
     land("2.csv", f"{HEADER}\nabc,2026-01-01,open,2\n")
     assert drift(con) == [("other type", "who", "integer", "text")]
+
+
+def test_the_same_drift_of_many_extracts_is_told_once():
+    def of(extract_id, column, was="text", is_now="integer"):
+        return Drift(
+            extract_id=extract_id,
+            source="s",
+            column_name=column,
+            change="other type",
+            was=was,
+            is_now=is_now,
+        )
+
+    drifts = [of("1", "ts"), of("2", "ts", "integer", "text"), of("1", "who"), of("3", "ts")]
+    assert sum_up(drifts) == [
+        "s: other type ts (text before, integer now), in 3 extracts",
+        "s: other type who (text before, integer now)",
+    ]

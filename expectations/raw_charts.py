@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from expectations.checks import Check, Suite, critical, warning
-from expectations.reject_shares import SHARES, reject_shares
+from expectations.reject_shares import ROWS_AND_SHARES, reject_shares
 
 _PROFILE = f"""
 create or replace temp table chart_snapshot_profile as
@@ -33,11 +33,7 @@ entries as (
 final as (
     select
         ledger.extract_id,
-        ledger.rows_seen,
-        ledger.rows_landed,
-        ledger.rows_rejected,
-        ledger.rows_duplicate,
-        {SHARES},
+        {ROWS_AND_SHARES},
         concat_ws(' ', snapshots.store, snapshots.storefront, snapshots.chart, snapshots.genre,
             snapshots.snapshot_at) as snapshot,
         snapshots.status,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from expectations.checks import Check, Suite, critical, warning
-from expectations.reject_shares import SHARES, reject_shares
+from expectations.reject_shares import ROWS_AND_SHARES, reject_shares
 
 # The range of event times keeps the search for repeated ids to the days that the new extracts
 # touch: variables are constants to the planner, so it skips the row groups of all other days.
@@ -95,13 +95,9 @@ final as (
     select
         ledger.extract_id,
         ledger.source,
-        ledger.rows_seen,
-        ledger.rows_landed,
-        ledger.rows_rejected,
-        ledger.rows_duplicate,
         ledger.max_event_time,
         earlier.source_reached,
-        {SHARES},
+        {ROWS_AND_SHARES},
         instants.commonest_time,
         coalesce(totals.events, 0) as events,
         coalesce(totals.events_before_1990, 0) as events_before_1990,

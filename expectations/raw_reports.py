@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from expectations.checks import Suite, warning
-from expectations.reject_shares import SHARES, reject_shares
+from expectations.reject_shares import ROWS_AND_SHARES, reject_shares
 
 _PROFILE = f"""
 create or replace temp table report_profile as
@@ -23,11 +23,7 @@ counted as (
 final as (
     select
         ledger.extract_id,
-        ledger.rows_seen,
-        ledger.rows_landed,
-        ledger.rows_rejected,
-        ledger.rows_duplicate,
-        {SHARES},
+        {ROWS_AND_SHARES},
         counted.least_units,
         counted.most_units,
     from ledger

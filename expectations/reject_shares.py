@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from expectations.checks import Check, critical, warning
 
-SHARES = """
+ROWS_AND_SHARES = """
+        ledger.rows_seen,
+        ledger.rows_landed,
+        ledger.rows_rejected,
+        ledger.rows_duplicate,
         coalesce(shares.warning, 0.05) as reject_share_warning,
         coalesce(shares.critical, 0.5) as reject_share_critical
 """
-"""Columns of a profile that is joined with raw.reject_shares as shares, by source."""
+"""Columns of a profile of the ledger, joined with raw.reject_shares as shares, by source."""
 
 
 def reject_shares(row: str, meaning: str) -> tuple[Check, ...]:
-    """The checks of a profile with one row or more per extract, its ledger's counts and SHARES.
+    """The checks of a profile with one row or more per extract, with ROWS_AND_SHARES.
 
     ``row`` is what a row is called here, ``meaning`` says what is lost with one.
     """

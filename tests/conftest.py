@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
+import socket
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -88,6 +91,24 @@ def after_a_day(first_run: Place, tmp_path: Path) -> Place:
     """A copy of the place after its first daily run, to go on from."""
     shutil.copytree(first_run.folder, tmp_path / "copy", symlinks=True)
     return Place(tmp_path / "copy")
+
+
+@pytest.fixture
+def cut_connections() -> Iterator[str]:
+    """The address of a server that promises a body, sends its first byte and hangs up."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(20)
+
+        def answer() -> None:
+            with contextlib.suppress(OSError):  # closed, as the test has ended
+                while True:
+                    connection, _ = server.accept()
+                    with connection:
+                        connection.recv(4096)
+                        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 999\r\n\r\n{")
+
+        threading.Thread(target=answer, daemon=True).start()
+        yield f"http://127.0.0.1:{server.getsockname()[1]}"
 
 
 @pytest.fixture(scope="session")

@@ -167,7 +167,7 @@ def _holds_rows(info: zipfile.ZipInfo) -> bool:
 
 def _in_utf8(name: str, path: Path, aside: Path, encoding: str | None) -> str:
     """The path, or that of a copy in UTF-8 where the text is in another encoding."""
-    with _opened(path) as file:
+    with open_unpacked(path) as file:
         try:
             head = file.read(1024)
         except (OSError, EOFError, zlib.error):
@@ -179,7 +179,7 @@ def _in_utf8(name: str, path: Path, aside: Path, encoding: str | None) -> str:
     copy = aside / f"{path.name.removesuffix('.gz')}"
     decoder = codecs.getincrementaldecoder(told)()
     try:
-        with _opened(path) as file, copy.open("w", encoding="utf-8", newline="") as text:
+        with open_unpacked(path) as file, copy.open("w", encoding="utf-8", newline="") as text:
             while chunk := file.read(_CHUNK):
                 text.write(decoder.decode(chunk))
             text.write(decoder.decode(b"", final=True))
@@ -216,7 +216,8 @@ def _encoding_of(head: bytes) -> str | None:
     return None
 
 
-def _opened(path: Path) -> BinaryIO:
+def open_unpacked(path: Path) -> BinaryIO:
+    """The bytes of a local file; of a gzip, as its name tells, those of what is packed in it."""
     if path.suffix == ".gz":
         return cast(BinaryIO, gzip.open(path))
     return path.open("rb")

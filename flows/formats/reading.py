@@ -16,7 +16,7 @@ from pathlib import Path
 import duckdb
 
 from flows.errors import ExtractError
-from flows.extract.unpack import PART_BITS, Part
+from flows.extract.unpack import PART_BITS, Part, open_unpacked
 from flows.sources import Reader
 from flows.sql import name_in_sql, text_in_sql
 
@@ -298,7 +298,7 @@ def _first_lines(location: str) -> list[str] | None:
     if location.endswith(".zst") or "://" in location:
         return None
     try:
-        with gzip.open(location) if location.endswith(".gz") else Path(location).open("rb") as file:
+        with open_unpacked(Path(location)) as file:
             lines = [file.readline(MAX_LINE_BYTES) for _ in range(2)]
     except (OSError, EOFError, zlib.error):
         return None
@@ -514,11 +514,7 @@ def text_of(con: duckdb.DuckDBPyConnection, part: Part) -> str:
         row = con.execute("select content from read_text(?)", [_literal(part.location)]).fetchone()
         return str(row[0]) if row else ""
     try:
-        with (
-            gzip.open(part.location)
-            if part.location.endswith(".gz")
-            else Path(part.location).open("rb") as file
-        ):
+        with open_unpacked(Path(part.location)) as file:
             return file.read().decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise ExtractError(f"{part.name}: is not UTF-8: {error}") from None

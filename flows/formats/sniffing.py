@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import gzip
 import json
 import zlib
 from pathlib import Path
 
 from flows.extract.found import HEAD_BYTES
-from flows.extract.unpack import Part
+from flows.extract.unpack import Part, open_unpacked
 from flows.formats.vendor_format import FileType, VendorFormat
 from flows.sources import Reader
 
@@ -44,8 +43,7 @@ def head_of(part: Part) -> bytes:
         if part.head:
             packed = part.head.startswith(b"\x1f\x8b")
             return zlib.decompressobj(31).decompress(part.head) if packed else part.head
-        location = Path(part.location)
-        with gzip.open(location) if location.suffix == ".gz" else location.open("rb") as file:
+        with open_unpacked(Path(part.location)) as file:
             return file.read(HEAD_BYTES)
     except (OSError, EOFError, zlib.error):
         return b""

@@ -2,7 +2,6 @@
 
 import re
 import socket
-import threading
 import time
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -158,22 +157,9 @@ def test_nobody_there(settings):
     assert fetch.is_network_error
 
 
-def test_a_body_that_stops_half_way_is_a_failure(settings):
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        server.settimeout(20)
-
-        def answer():
-            for _ in range(3):
-                connection, _ = server.accept()
-                with connection:
-                    connection.recv(4096)
-                    connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 999\r\n\r\n{")
-
-        thread = threading.Thread(target=answer, daemon=True)
-        thread.start()
-        url = f"http://127.0.0.1:{server.getsockname()[1]}"
-        (fetch,) = fetch_charts(FEED, settings.model_copy(update={"apple_rss_base_url": url}), NOW)
-        thread.join(20)
+def test_a_body_that_stops_half_way_is_a_failure(settings, cut_connections):
+    asked = settings.model_copy(update={"apple_rss_base_url": cut_connections})
+    (fetch,) = fetch_charts(FEED, asked, NOW)
     assert fetch.error.startswith("RemoteProtocolError")
     assert list(settings.archive_dir.rglob("*.json")) == []
 

@@ -2,8 +2,6 @@
 
 import json
 import re
-import socket
-import threading
 import time
 from datetime import datetime
 
@@ -127,21 +125,8 @@ def test_each_way_ends_in_the_right_snapshot(
     assert [app for (app,) in landed] == ranks
 
 
-def test_a_cut_connection_is_a_failed_snapshot(con, settings):
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        server.settimeout(20)
-
-        def answer():
-            for _ in range(2):
-                connection, _ = server.accept()
-                with connection:
-                    connection.recv(4096)
-                    connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 999\r\n\r\n{")
-
-        thread = threading.Thread(target=answer, daemon=True)
-        thread.start()
-        _fetch_and_land(con, settings, f"http://127.0.0.1:{server.getsockname()[1]}")
-        thread.join(20)
+def test_a_cut_connection_is_a_failed_snapshot(con, settings, cut_connections):
+    _fetch_and_land(con, settings, cut_connections)
     assert con.execute("select status, depth from raw.chart_snapshots").fetchall() == [
         ("failed", 0)
     ]

@@ -1,0 +1,1 @@
+"""What lies ahead: fits, forecasts and verdicts, computed from what the marts have counted."""

@@ -1,12 +1,14 @@
 """Simulated apps drawn from a wide range of known curves, none of them a shape that is fitted.
 
-A user lives for a while (Weibull, log-normal, a mixture of two exponentials, or for good), and while
-alive is active on a day with a chance of their own (beta-distributed), weekdays differing. The truth of
-an app is the expected curve of that population. Nothing here is a power law or beta-geometric.
+A user lives for a while (Weibull, log-normal, a mixture of two exponentials, or for good), and
+while alive is active on a day with a chance of their own (beta-distributed), weekdays differing.
+The truth of an app is the expected curve of that population. Nothing here is a power law or
+beta-geometric.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -16,6 +18,9 @@ from numpy.typing import NDArray
 from flows.outlook.history import AppHistory
 
 Floats = NDArray[np.float64]
+
+Lives = Callable[[np.random.Generator, int], Floats]
+"""Draws until which day n so many users live."""
 
 HORIZON = 90
 FIRST_DAY = date(2025, 1, 6)
@@ -97,7 +102,9 @@ def _arrivals(kind: str, days: int, rng: np.random.Generator) -> Floats:
     elif kind == "burst_after_invites":
         opens = int(rng.integers(3, 10))
         shape = np.where(day < opens, 0.6 * (day + 1) / opens, 0.05)
-        shape = shape + np.where(day >= opens, 8.0 * np.exp2(-(day - opens) / rng.uniform(4, 12)), 0)
+        shape = shape + np.where(
+            day >= opens, 8.0 * np.exp2(-(day - opens) / rng.uniform(4, 12)), 0
+        )
     elif kind == "slow_growth":
         shape = 0.5 * np.exp(rng.uniform(0.004, 0.012) * day)
     else:
@@ -109,7 +116,7 @@ def _arrivals(kind: str, days: int, rng: np.random.Generator) -> Floats:
     return rng.poisson(scale * shape * weekend).astype(np.float64)
 
 
-def _alive_chance(life: str, rng: np.random.Generator):  # type: ignore[no-untyped-def]
+def _alive_chance(life: str, rng: np.random.Generator) -> Lives:
     """A function that draws until which day n users live."""
     never = 10_000.0
     if life == "weibull":

@@ -9,6 +9,7 @@ from flows.scorecard import (
     read_scorecard,
     retention_in_words,
     users_in_words,
+    verdict_in_words,
 )
 from flows.settings import Settings
 from flows.stages import Summary, drift_found
@@ -59,12 +60,15 @@ def _gate(report: GateReport) -> str:
 def _scorecard(settings: Settings) -> str:
     days = " | ".join(f"D{day}" for day in DAYS)
     header = (
-        f"| app | users | {days} | peak rank | latest |\n|---|---:|{'---:|' * len(DAYS)}---|---|"
+        f"| app | verdict | users | {days} | peak rank | latest |\n"
+        f"|---|---|---:|{'---:|' * len(DAYS)}---|---|"
     )
+    rows = read_scorecard(settings)
     lines = [
-        f"| {row['app_name']} | {users_in_words(row)} | "
+        f"| {row['app_name']} | {verdict_in_words(row)} | {users_in_words(row)} | "
         + " | ".join(retention_in_words(row, day) for day in DAYS)
         + f" | {rank_in_words(row, 'peak')} | {rank_in_words(row, 'latest')} |"
-        for row in read_scorecard(settings)
+        for row in rows
     ]
-    return "\n".join([header, *lines])
+    reasons = [f"**{row['app_name']}**: {row['verdict_reason_1']}" for row in rows]
+    return "\n\n".join(["\n".join([header, *lines]), *reasons])

@@ -259,6 +259,31 @@ def query(
 
 
 @app.command()
+def replay(
+    ctx: typer.Context,
+    app_id: Annotated[str, typer.Option("--app", help="The app, as the sources file names it.")],
+    as_of: Annotated[
+        datetime | None,
+        typer.Option(formats=["%Y-%m-%d"], help="One day, with every reason; default: its life."),
+    ] = None,
+    every: Annotated[int | None, typer.Option(min=1, help="Show each so-manieth day.")] = None,
+    home: Home = None,
+    sources: Sources = None,
+) -> None:
+    """Judge an app day by day, each day with what was complete then: when was it called?
+
+    Reads the warehouse as the last build left it; what has landed late is in it.
+    """
+    from flows.outlook import replay as replaying
+    from flows.sources import load_sources
+
+    settings = _checked_settings(ctx, home, sources)
+    day = as_of.date() if as_of else None
+    verdicts = replaying.replay(settings, load_sources(settings.sources), app_id, day, every)
+    terminal.show_replay(verdicts)
+
+
+@app.command()
 def serve(
     ctx: typer.Context,
     port: Annotated[int, typer.Option(help="Port on this machine; 0 picks a free one.")] = 8765,

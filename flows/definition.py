@@ -21,6 +21,7 @@ def dbt_variables(sources: Sources) -> dict[str, Any]:
         "late_data_allowance_days": sources.late_data_allowance_days,
         "segments": list(sources.segments),
         "brackets": sources.brackets.model_dump(mode="json"),
+        "verdict": sources.verdict.model_dump(mode="json"),
         "event_rules": {
             app.app_id: {"activity": list(app.activity_events), "cohort": list(app.cohort_events)}
             for app in sources.apps

@@ -17,6 +17,9 @@ GRAIN: dict[str, tuple[str, ...]] = {
     "fct_app_ranks_daily": (*_CHART, "rank_date"),
     "fct_rank_summary": _CHART,
     "fct_installs_daily": ("app_id", "store", "install_date"),
+    "fct_forecasts": ("app_id", "cohort_group", "definition", "day_n"),
+    "fct_forecast_curves": ("app_id", "day_n"),
+    "fct_forecast_backtest": ("app_id", "as_of", "definition", "day_n", "method"),
     "data_freshness": ("source",),
     "late_arrivals": ("source", "within_days"),
 }

@@ -42,3 +42,12 @@ def rank_in_words(row: ScorecardRow, which: str) -> str:
     if row["latest_rank"] is not None:
         return str(row["latest_rank"])
     return str(row["latest_rank_state"]).replace("_", " ")
+
+
+def verdict_in_words(row: ScorecardRow) -> str:
+    """Such as ``spike (99 %)``, the confidence in brackets, or ``too early``."""
+    word = str(row["verdict"]).replace("_", " ")
+    if row["verdict_confidence"] is None:
+        return word
+    # nobody is as sure as 100 %
+    return f"{word} ({min(99, round(100 * row['verdict_confidence']))} %)"

@@ -29,6 +29,7 @@ from pydantic import (
 from flows.errors import ConfigurationError
 from flows.formats.event_formats import EVENT_FORMATS
 from flows.formats.report_formats import INSTALL_FORMATS, REVIEW_FORMATS
+from flows.outlook.rules import VerdictRules
 
 EVENT_COLUMNS = (
     "user_id",
@@ -425,9 +426,9 @@ class Sources(_Strict):
     """The whole sources file. ``timezone`` is the IANA zone in which calendar days are counted.
 
     ``week_start`` is the weekday with which weeks begin, ``segments`` are those columns of the
-    cohort's start by which the triangles are broken down; the others are pooled.
-    ``raw_retention_days`` lets `afterhype compact` prune raw events older than so many days before
-    their app's watermark; by default all are kept.
+    cohort's start by which the triangles are broken down; the others are pooled. ``verdict`` holds
+    the thresholds of sticks, spike and leaky. ``raw_retention_days`` lets `afterhype compact` prune
+    raw events older than so many days before their app's watermark; by default all are kept.
     """
 
     timezone: Zone = "UTC"
@@ -440,6 +441,7 @@ class Sources(_Strict):
         "channel",
     )
     brackets: Brackets = Brackets()
+    verdict: VerdictRules = VerdictRules()
     raw_retention_days: int | None = Field(None, ge=1)
     apps: tuple[App, ...] = ()
     events: tuple[EventSource, ...] = ()
@@ -520,6 +522,7 @@ def _keys_at(location: tuple[str | int, ...]) -> list[str]:
         "storage": Storage,
         "rejects": RejectShares,
         "brackets": Brackets,
+        "verdict": VerdictRules,
     }
     if location[2:3] == ("feed",):
         return list(ChartFeed.model_fields)

@@ -20,6 +20,7 @@ from flows.scorecard import (
     read_scorecard,
     retention_in_words,
     users_in_words,
+    verdict_in_words,
 )
 from flows.settings import Settings
 
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from flows.inspect.trial import Inspection
     from flows.land.drift import Drift
     from flows.land.ledger import LedgerRow
+    from flows.outlook.verdict import Verdict
     from flows.stages import Summary
     from flows.verify import Verification
 
@@ -176,6 +178,7 @@ def show_scorecard(settings: Settings) -> None:
         table.add_column(f"D{day}", justify="right", no_wrap=True)
     table.add_column("Peak rank", no_wrap=True)
     table.add_column("Latest")
+    table.add_column("Verdict", no_wrap=True)
     for row in read_scorecard(settings):
         table.add_row(
             row["app_name"],
@@ -183,8 +186,26 @@ def show_scorecard(settings: Settings) -> None:
             *(_in_two_lines(retention_in_words(row, day)) for day in DAYS),
             _in_two_lines(rank_in_words(row, "peak")),
             rank_in_words(row, "latest"),
+            _in_two_lines(verdict_in_words(row)),
         )
     _show(table)
+
+
+def show_replay(verdicts: Sequence[tuple[int, Verdict]]) -> None:
+    """An app's verdict by its age; of a single day the reasons and what comes next as well."""
+    table = Table("Day", _right("Age"), "Verdict", _right("Confidence"), box=SIMPLE_HEAD)
+    table.add_column("Why")
+    for age, verdict in verdicts:
+        sure = "" if verdict.confidence is None else f"{verdict.confidence:.0%}"
+        word = verdict.word.replace("_", " ")
+        table.add_row(str(verdict.as_of), str(age), word, sure, verdict.reasons[0])
+    _show(table)
+    if len(verdicts) == 1:
+        verdict = verdicts[0][1]
+        for reason in verdict.reasons[1:]:
+            say(f"Also: {reason}")
+        say(f"What would change it: {verdict.would_change}")
+        say(f"More can be told {verdict.next_step}.")
 
 
 def show_rows(columns: Sequence[str], rows: Sequence[Sequence[Any]], *, csv: bool) -> None:

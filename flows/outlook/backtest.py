@@ -1,23 +1,23 @@
 """Hold forecasts made at earlier ages of each app against what came, beside two naive ones.
 
-The history that stands today is cut at the day of the forecast; late data that had not arrived by then
-is in it. A forecast's outcome is known once every cohort it speaks of is old enough. What has been
-learnt by a day, how to weigh the shapes and how wide to make intervals, is learnt from outcomes known
-by that day.
+The history that stands today is cut at the day of the forecast; late data that had not arrived by
+then is in it. A forecast's outcome is known once every cohort it speaks of is old enough. What has
+been learnt by a day, how to weigh the shapes and how wide to make intervals, is learnt from
+outcomes known by that day.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Literal
 
 import numpy as np
 
 from flows.outlook.forecast import (
-    TARGETS,
     T_95,
+    TARGETS,
     Calibration,
     Definition,
     Forecast,
@@ -54,8 +54,8 @@ Method = Literal["blend", "power_law", "sbg", "last_value", "other_apps"]
 class Outcome:
     """One forecast by one method and what came of it, from ``known_on`` on. Rates are fractions.
 
-    Only the blend has an interval, and ``log_miss``: the log of the actual rate over the forecast one
-    of the users whose day was open, ``log_error`` being its standard error as it was foreseen.
+    Only the blend has an interval, and ``log_miss``: the log of the actual rate over the forecast
+    one of the users whose day was open, ``log_error`` being its standard error as it was foreseen.
     """
 
     app_id: str
@@ -81,9 +81,7 @@ def backtest(histories: Sequence[AppHistory]) -> list[Outcome]:
         for number, history in enumerate(histories)
         for age in AGES
     )
-    averages = {
-        definition: _average_curves(histories, definition) for definition in DEFINITIONS
-    }
+    averages = {definition: _average_curves(histories, definition) for definition in DEFINITIONS}
     outcomes: list[Outcome] = []
     for as_of, _, number in origins:
         history = histories[number]
@@ -91,7 +89,8 @@ def backtest(histories: Sequence[AppHistory]) -> list[Outcome]:
             (definition, day_n)
             for definition in DEFINITIONS
             for day_n in TARGETS
-            if day_n <= history.horizon and _known_on(history, as_of, definition, day_n) <= history.watermark
+            if day_n <= history.horizon
+            and _known_on(history, as_of, definition, day_n) <= history.watermark
         ]
         if not wanted:
             continue
@@ -139,49 +138,45 @@ def _known_on(history: AppHistory, as_of: date, definition: Definition, day_n: i
     return as_of + timedelta(days=day_n if definition == "classic" else history.horizon)
 
 
-def _outcomes(
-    outlook: Outlook, told: Forecast, average: Mapping[int, float]
-) -> list[Outcome]:
+def _outcomes(outlook: Outlook, told: Forecast, average: Mapping[int, float]) -> list[Outcome]:
     history, as_of = outlook.history, outlook.as_of
     assert told.rate is not None
     assert told.by_shape is not None
     started = history.started(as_of)
     counts = history.retained if told.definition == "classic" else history.returned()
     actual = float(counts[started, told.day_n].sum() / history.users[started].sum())
-    rates: dict[Method, float | None] = {
-        "blend": told.rate,
+    blend = Outcome(
+        app_id=history.app_id,
+        as_of=as_of,
+        known_on=_known_on(history, as_of, told.definition, told.day_n),
+        definition=told.definition,
+        day_n=told.day_n,
+        method="blend",
+        users=told.users,
+        observed_days=told.observed_days,
+        forecast_rate=told.rate,
+        actual_rate=actual,
+        ci_low=told.ci_low,
+        ci_high=told.ci_high,
+        log_miss=float(
+            np.log((told.open_rate(actual) + FLOOR) / (told.open_rate(told.rate) + FLOOR))
+        ),
+        log_error=told.log_error,
+    )
+    others: dict[Method, float | None] = {
         "power_law": told.by_shape.get("power_law"),
         "sbg": told.by_shape.get("sbg"),
         "last_value": _whole(told, _last_value(outlook, told.definition)),
         "other_apps": _whole(told, average.get(told.day_n)),
     }
-    common = {
-        "app_id": history.app_id,
-        "as_of": as_of,
-        "known_on": _known_on(history, as_of, told.definition, told.day_n),
-        "definition": told.definition,
-        "day_n": told.day_n,
-        "users": told.users,
-        "observed_days": told.observed_days,
-        "actual_rate": actual,
-    }
-    interval = {
-        "ci_low": told.ci_low,
-        "ci_high": told.ci_high,
-        "log_miss": float(
-            np.log((told.open_rate(actual) + FLOOR) / (told.open_rate(told.rate) + FLOOR))
-        ),
-        "log_error": told.log_error,
-    }
+    without = replace(blend, ci_low=None, ci_high=None, log_miss=None, log_error=None)
     return [
-        Outcome(
-            **common,
-            method=method,
-            forecast_rate=rate,
-            **(interval if method == "blend" else {}),
-        )
-        for method, rate in rates.items()
-        if rate is not None
+        blend,
+        *(
+            replace(without, method=method, forecast_rate=rate)
+            for method, rate in others.items()
+            if rate is not None
+        ),
     ]
 
 

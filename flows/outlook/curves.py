@@ -1,7 +1,7 @@
 """Two shapes that retention curves take, fitted to what was observed and extrapolated.
 
-Both are fitted to the logarithm of the classic rate, so that errors are relative: being wrong by half
-is as bad at 1 % as at 30 %.
+Both are fitted to the logarithm of the classic rate, so that errors are relative: being wrong by
+half is as bad at 1 % as at 30 %.
 
 - power law: r(n) = c n^-d. Forgetting and returning to media are close to it over decades of n.
 - shifted beta-geometric times activity: r(n) = q B(a, b + n) / B(a, b). Users leave for good with a
@@ -36,7 +36,8 @@ class Points:
 
     @property
     def log_rates(self) -> Floats:
-        """Log of the rate, of half a user more among one more, so that none is not minus infinity."""
+        """Log of the rate, of half a user more among one more, so that none is not minus
+        infinity."""
         return np.asarray(np.log((self.retained + 0.5) / (self.eligible + 1.0)))
 
     @property

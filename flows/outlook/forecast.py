@@ -1,21 +1,22 @@
 """Forecast the retention of the users an app has, from the days that are complete.
 
-What is forecast is the rate that the users who have started so far will have had on day n once all of
-them are that old. Cohorts that are old enough contribute what they did; of the others it is expected
-what the app's curve says, times the level at which they have kept to it so far. That is the
-chain-ladder reasoning by which insurers complete their triangles.
+What is forecast is the rate that the users who have started so far will have had on day n once all
+of them are that old. Cohorts that are old enough contribute what they did; of the others it is
+expected what the app's curve says, times the level at which they have kept to it so far. That is
+the chain-ladder reasoning by which insurers complete their triangles.
 
-The curve is what was observed, as far as it was, and beyond it a blend of two fitted shapes (curves.py).
-Unbounded retention (active on day n or later, up to the horizon) follows from the mean classic rate of
-these days: those who have not left come on a day with a chance of their own, beta-distributed, so that
-of each user on one day there are so many who come on any of several (the beta-binomial model of repeat
-visits; Chatfield & Goodhardt 1970). The distribution is that which the complete brackets show.
+The curve is what was observed, as far as it was, and beyond it a blend of two fitted shapes
+(curves.py). Unbounded retention (active on day n or later, up to the horizon) follows from the mean
+classic rate of these days: those who have not left come on a day with a chance of their own,
+beta-distributed, so that of each user on one day there are so many who come on any of several (the
+beta-binomial model of repeat visits; Chatfield & Goodhardt 1970). The distribution is that which
+the complete brackets show.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Literal
 
@@ -44,18 +45,19 @@ REACH = 10
 Z_95 = 1.959963984540054
 
 T_95 = 2.570581836
-"""The 97.5 % quantile of Student's t with 5 degrees of freedom: extrapolation errs with heavier tails
-than chance does (seen on simulated apps)."""
+"""The 97.5 % quantile of Student's t with 5 degrees of freedom: extrapolation errs with heavier
+tails than chance does (seen on simulated apps)."""
 
 COHORT_NOISE = 0.10
 """The relative difference between groups of cohorts that is usual beside chance."""
 
 REACH_ERROR = 0.50
-"""The relative error one e-fold of days beyond the observed ones, growing in proportion. Set on simulated
-apps like those of `make bench`, other than those on which the coverage is measured."""
+"""The relative error one e-fold of days beyond the observed ones, growing in proportion. Set on
+simulated apps like those of `make bench`, other than those on which the coverage is measured."""
 
 STEP_ERROR = 0.25
-"""The same for the wandering of a curve about its shape, which grows with the root of the distance."""
+"""The same for the wandering of a curve about its shape, which grows with the root of the
+distance."""
 
 LEVEL_STRENGTH = 30.0
 """How many expected active user-days a group's own level must be seen for to weigh a half."""
@@ -64,7 +66,8 @@ VISIT_CLUMPING = 4.0
 """How much the variance of a group's active user-days exceeds that of as many strangers' visits."""
 
 UNBOUNDED_ERROR = 0.20
-"""The relative error of the step from daily rates to users, per e-fold of the days it goes beyond."""
+"""The relative error of the step from daily rates to users, per e-fold of the days it goes
+beyond."""
 
 DAYS_OF_START = 7
 """The days at a range's start whose mean rate stands for those who had not left by then."""
@@ -137,9 +140,7 @@ def observe(history: AppHistory, as_of: date) -> Points:
     retained = np.where(complete, history.retained, 0.0).sum(axis=0)
     days = np.arange(1, history.horizon + 1)
     days = days[eligible[1:] >= MIN_USERS]
-    return Points(
-        days=days.astype(np.float64), eligible=eligible[days], retained=retained[days]
-    )
+    return Points(days=days.astype(np.float64), eligible=eligible[days], retained=retained[days])
 
 
 def look(history: AppHistory, as_of: date) -> Outlook:
@@ -170,7 +171,9 @@ def refusal(outlook: Outlook, day_n: int) -> str | None:
             f"{MIN_DAYS} are needed"
         )
     if outlook.points.retained.sum() < MIN_RETAINED:
-        return f"too few came back: {outlook.points.retained.sum():.0f} active user-days after day 0"
+        return (
+            f"too few came back: {outlook.points.retained.sum():.0f} active user-days after day 0"
+        )
     if not outlook.fits:
         return "no shape fits the curve"
     if day_n > REACH * observed:
@@ -194,48 +197,41 @@ def forecast(
     counts = history.retained if definition == "classic" else history.returned()
     users, known_users = history.users[mine].sum(), history.users[is_known].sum()
     known = counts[is_known, day_n].sum()
-    told = {
-        "definition": definition,
-        "day_n": day_n,
-        "users": int(users),
-        "observed_users": int(known_users),
-        "observed_days": outlook.observed_days,
-        "known_retained": int(known),
-    }
+    told = Forecast(
+        definition=definition,
+        day_n=day_n,
+        users=int(users),
+        observed_users=int(known_users),
+        observed_days=outlook.observed_days,
+        known_retained=int(known),
+        status="refused",
+    )
     if users > 0 and known_users == users:
-        rate = known / users
         low, high = wilson(known, users)
-        return Forecast(**told, status="observed", rate=rate, ci_low=low, ci_high=high)
+        return replace(told, status="observed", rate=known / users, ci_low=low, ci_high=high)
     if users < MIN_USERS:
-        reason: str | None = f"too few users: {users:.0f}, {MIN_USERS} are needed"
-    else:
-        reason = refusal(outlook, day_n)
-    if reason:
-        return Forecast(**told, status="refused", reason=reason)
+        return replace(told, reason=f"too few users: {users:.0f}, {MIN_USERS} are needed")
+    if reason := refusal(outlook, day_n):
+        return replace(told, reason=reason)
     open_ = mine & ~is_known
     open_users = history.users[open_].sum()
     calibration = calibration or Calibration()
     log_level, level_error = _level(outlook, open_, calibration)
-    expected = {
-        shape: np.exp(rates[0] + log_level)
-        for shape, rates in _shapes(outlook, day_n, definition).items()
-    }
-    log_rate, log_error = _blended(_shapes(outlook, day_n, definition), calibration)
+    by_shape = _shapes(outlook, day_n, definition)
+    log_rate, log_error = _blended(by_shape, calibration)
     coming = open_users * min(1.0, float(np.exp(log_rate + log_level)))
     chance = np.sqrt((1 - coming / open_users) / max(coming, 0.5))
-    error = float(
-        np.sqrt((log_error**2 + level_error**2) * calibration.width**2 + chance**2)
-    )
+    error = float(np.sqrt((log_error**2 + level_error**2) * calibration.width**2 + chance**2))
     low, high = (coming * float(np.exp(z * error)) for z in (-T_95, T_95))
-    return Forecast(
-        **told,
+    return replace(
+        told,
         status="forecast",
         rate=float((known + coming) / users),
         ci_low=float((known + low) / users),
         ci_high=float(min(1.0, (known + min(high, open_users)) / users)),
         by_shape={
-            shape: float((known + open_users * min(1.0, rate)) / users)
-            for shape, rate in expected.items()
+            shape: float((known + open_users * min(1.0, np.exp(rate + log_level))) / users)
+            for shape, (rate, _) in by_shape.items()
         },
         log_error=error,
     )
@@ -252,7 +248,7 @@ def wilson(successes: float, trials: float) -> tuple[float, float]:
 
 def curve(outlook: Outlook, calibration: Calibration, last_n: int) -> tuple[Floats, Floats]:
     """The log of the expected classic rate and its standard error, for days 1 to ``last_n``."""
-    days = np.arange(1, last_n + 1)
+    days = np.arange(1.0, last_n + 1.0)
     told = {shape: _classic(outlook, fitted, days) for shape, fitted in outlook.fits.items()}
     return _blended(told, calibration)
 
@@ -281,17 +277,18 @@ def _shapes(
     result = {}
     for shape, fitted in outlook.fits.items():
         if definition == "classic":
-            log_rate, error = _classic(outlook, fitted, np.array([day_n]))
+            log_rate, error = _classic(outlook, fitted, np.array([float(day_n)]))
             result[shape] = (log_rate[0], error[0])
             continue
         length = outlook.history.horizon - day_n + 1
-        days = np.arange(day_n, day_n + min(length, DAYS_OF_START))
+        days = np.arange(float(day_n), day_n + min(length, DAYS_OF_START))
         log_rates, errors = _classic(outlook, fitted, days)
         came = _came_per_daily_rate(np.array([float(length)]), *outlook.visits)[0]
         reach = UNBOUNDED_ERROR * np.log(1.0 + length / outlook.observed_days)
         # the errors of neighbouring days are one error: they do not cancel
+        share = min(1.0, float(np.exp(log_rates).mean()) * max(1.0, float(came)))
         result[shape] = (
-            float(np.log(np.exp(log_rates).mean() * came)),
+            float(np.log(share)),
             float(np.hypot(errors.mean(), reach)),
         )
     return result
@@ -303,9 +300,7 @@ def _classic(outlook: Outlook, fitted: Fit, days: Floats) -> tuple[Floats, Float
     log_rate, error = fitted.log_rate(days), fitted.log_error(days)
     log_rate = log_rate + _tail_correction(outlook, fitted)
     beyond = np.maximum(0.0, np.log(days / outlook.observed_days))
-    error = np.sqrt(
-        error**2 + MISFIT**2 + STEP_ERROR**2 * beyond + (REACH_ERROR * beyond) ** 2
-    )
+    error = np.sqrt(error**2 + MISFIT**2 + STEP_ERROR**2 * beyond + (REACH_ERROR * beyond) ** 2)
     seen = outlook.points
     where = np.searchsorted(seen.days, days)
     is_seen = (where < len(seen.days)) & (seen.days[np.minimum(where, len(seen.days) - 1)] == days)
@@ -319,7 +314,8 @@ def _classic(outlook: Outlook, fitted: Fit, days: Floats) -> tuple[Floats, Float
 
 
 def _tail_correction(outlook: Outlook, fitted: Fit) -> float:
-    """The mean residual of the last third of the curve: where a shape does not fit, its end counts."""
+    """The mean residual of the last third of the curve: where a shape does not fit, its end
+    counts."""
     points = outlook.points
     tail = points.days >= points.days[-1] * 2 / 3
     residuals = points.log_rates[tail] - fitted.log_rate(points.days[tail])
@@ -358,10 +354,14 @@ def _visits(history: AppHistory, as_of: date) -> tuple[float, float]:
         came = float(users_active[old].sum())
         if history.users[old].sum() >= MIN_USERS and came >= MIN_RETAINED and per_day > 0:
             known.append((length, came / per_day, np.sqrt(1 / came + 0.5 / first)))
-    lengths, ratios, errors = (np.array(column) for column in zip(*known, strict=True)) if known else (
-        np.empty(0),
-        np.empty(0),
-        np.empty(0),
+    lengths, ratios, errors = (
+        (np.array(column) for column in zip(*known, strict=True))
+        if known
+        else (
+            np.empty(0),
+            np.empty(0),
+            np.empty(0),
+        )
     )
 
     def mismatch(parameters: Floats) -> Floats:

@@ -19,9 +19,9 @@ class AppHistory:
     """One app: C cohorts, one per calendar day with new users, by day n from 0 to the horizon H.
 
     ``retained[c, n]`` counts the users of cohort c who were active on day n (classic),
-    ``last_active[c, n]`` those whose last activity up to the horizon was on day n. ``brackets`` maps
-    (first, last) to the users per cohort who were active on any of these days. Counts of days that
-    had not ended by ``watermark`` are of no meaning: ask ``complete``.
+    ``last_active[c, n]`` those whose last activity up to the horizon was on day n. ``brackets``
+    maps (first, last) to the users per cohort who were active on any of these days. Counts of days
+    that had not ended by ``watermark`` are of no meaning: ask ``complete``.
     """
 
     app_id: str

@@ -8,10 +8,10 @@ from pydantic import BaseModel, ConfigDict, Field
 class VerdictRules(BaseModel):
     """What the words of the verdict take. Rates and shares are fractions.
 
-    ``stay_rate`` of the users active on day ``stay_day``, and ``flat_ratio`` of those of half that day:
-    the app sticks. ``burst_ratio``: new users per day rose or fell by so much within two weeks;
-    ``burst_share`` of all users came in the best two weeks, or ``faded_share`` or less of the best
-    week's new users still come: they came in a burst.
+    ``stay_rate`` of the users active on day ``stay_day``, and ``flat_ratio`` of those of half that
+    day: the app sticks. ``burst_ratio``: new users per day rose or fell by so much within two
+    weeks; ``burst_share`` of all users came in the best two weeks, or ``faded_share`` or less of
+    the best week's new users still come: they came in a burst.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)

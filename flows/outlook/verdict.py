@@ -1,7 +1,7 @@
 """Say whether an app's users stay: sticks, spike, leaky, or too early to tell, and why.
 
-- sticks: on day 60 at least ``stay_rate`` of the users are active, and the curve has flattened: from day
-  30 to day 60 it keeps at least the share ``flat_ratio``. The floor decides, not day 1.
+- sticks: on day 60 at least ``stay_rate`` of the users are active, and the curve has flattened:
+  from day 30 to day 60 it keeps at least the share ``flat_ratio``. The floor decides, not day 1.
 - spike: it does not stick, and its users came in a burst.
 - leaky: it does not stick, and new users go on coming as before, or slowly more.
 - too_early: not enough complete days, not enough users, or the forecast cannot decide.
@@ -39,8 +39,8 @@ MILESTONES = (7, 14, 28, 60, 90)
 """Complete days that each tell more than the one before."""
 
 SETTLED_USERS = 400
-"""Users with so many complete days make a milestone worth waiting for: D7 then is known within a few
-points."""
+"""Users with so many complete days make a milestone worth waiting for: D7 then is known within a
+few points."""
 
 BURST_DAYS = 14
 """A burst rises or falls within so many days."""
@@ -102,24 +102,25 @@ def judge(
     ranks: Sequence[RankDay] = (),
 ) -> Verdict:
     """The verdict on an app as of a day, from what was complete and fetched by then."""
+    if rules.stay_day > history.horizon:
+        return _too_early(
+            history,
+            as_of,
+            (f"Day {rules.stay_day} lies beyond horizon_days, {history.horizon}.",),
+            f"A horizon_days of {rules.stay_day} or more in the sources file.",
+        )
     outlook = look(history, as_of)
-    next_on, next_step = _next(history, as_of)
     users_at_7 = history.eligible(as_of, MIN_DAYS)
     if outlook.observed_days < MIN_DAYS or users_at_7 < rules.min_users:
-        return Verdict(
-            app_id=history.app_id,
-            as_of=as_of,
-            word="too_early",
-            confidence=None,
-            reasons=(_too_little(outlook, users_at_7, rules), *_seen(outlook), *_rank(ranks, as_of))[
-                :3
-            ],
-            would_change="Complete days: nothing is judged on less than a week.",
-            next_on=next_on,
-            next_step=next_step,
+        return _too_early(
+            history,
+            as_of,
+            (_too_little(outlook, users_at_7, rules), *_seen(outlook), *_rank(ranks, as_of)),
+            "Complete days: nothing is judged on less than a week.",
         )
     half, full = (
-        forecast(outlook, day, "classic", calibration) for day in (rules.stay_day // 2, rules.stay_day)
+        forecast(outlook, day, "classic", calibration)
+        for day in (rules.stay_day // 2, rules.stay_day)
     )
     arrivals = arrivals_of(history, as_of)
     stays = _probability_of_staying(half, full, rules)
@@ -133,17 +134,14 @@ def judge(
     is_settled = full.observed_users >= rules.min_users
     reasons = _reasons(word, outlook, half, full, arrivals, rules, ranks)
     if chances[word] < rules.min_confidence and not is_settled:
-        undecided = ", ".join(f"{name} {chance:.0%}" for name, chance in chances.items())
-        return Verdict(
-            app_id=history.app_id,
-            as_of=as_of,
-            word="too_early",
-            confidence=None,
-            reasons=(f"Undecided: {undecided}.", *reasons)[:3],
-            would_change=_would_change(word, full, rules),
-            next_on=next_on,
-            next_step=next_step,
+        undecided = ", ".join(f"{name} {percent(chance, 0)}" for name, chance in chances.items())
+        return _too_early(
+            history,
+            as_of,
+            (f"Undecided: {undecided}.", *reasons),
+            _would_change(word, full, rules),
         )
+    next_on, next_step = _next(history, as_of)
     return Verdict(
         app_id=history.app_id,
         as_of=as_of,
@@ -151,6 +149,22 @@ def judge(
         confidence=chances[word],
         reasons=reasons[:3],
         would_change=_would_change(word, full, rules),
+        next_on=next_on,
+        next_step=next_step,
+    )
+
+
+def _too_early(
+    history: AppHistory, as_of: date, reasons: tuple[str, ...], would_change: str
+) -> Verdict:
+    next_on, next_step = _next(history, as_of)
+    return Verdict(
+        app_id=history.app_id,
+        as_of=as_of,
+        word="too_early",
+        confidence=None,
+        reasons=reasons[:3],
+        would_change=would_change,
         next_on=next_on,
         next_step=next_step,
     )
@@ -242,20 +256,24 @@ def _reasons(
 
 
 def _floor(half: Forecast, full: Forecast, rules: VerdictRules) -> str:
+    """Where the curve is heading, and how flat it is."""
     if full.rate is None or full.ci_low is None or full.ci_high is None:
         return f"Day {full.day_n} cannot be forecast: {full.reason}."
-    how = (
-        f"Day {full.day_n} kept {full.rate:.1%}"
-        if full.status == "observed"
-        else f"Day {full.day_n} is expected at {full.rate:.1%} (forecast)"
-    )
-    text = f"{how}, between {full.ci_low:.1%} and {full.ci_high:.1%}; {rules.stay_rate:.0%} is what sticking takes"
+    interval = f"{percent(full.ci_low)} to {percent(full.ci_high)}"
+    if full.status == "observed":
+        told = f"Day {full.day_n} kept {percent(full.rate)} ({interval}) of {full.users:,} users"
+    else:
+        told = f"Day {full.day_n} is forecast at {percent(full.rate)} ({interval})"
+        if full.observed_users >= rules.min_users:
+            told += f", {full.observed_users:,} of {full.users:,} users being that old already"
+    told += f"; {percent(rules.stay_rate, 0)} is what sticking takes"
     if half.rate:
-        text += (
-            f"; {full.rate / half.rate:.0%} of day {half.day_n}'s users are left by then"
-            f" ({rules.flat_ratio:.0%} would be flat)"
+        left = percent(full.rate / half.rate, 0)
+        told += (
+            f". From day {half.day_n} to {full.day_n} {left} are left; "
+            f"{percent(rules.flat_ratio, 0)} would be flat"
         )
-    return text + "."
+    return told + "."
 
 
 def _seen(outlook: Outlook) -> tuple[str, ...]:
@@ -270,9 +288,8 @@ def _seen(outlook: Outlook) -> tuple[str, ...]:
         at = int(np.searchsorted(points.days, day))
         low, high = wilson(points.retained[at], points.eligible[at])
         rate = points.retained[at] / points.eligible[at]
-        told.append(
-            f"day {day} kept {rate:.1%} ({low:.1%}–{high:.1%}) of {points.eligible[at]:,.0f} users"
-        )
+        of = f"{points.eligible[at]:,.0f} users"
+        told.append(f"day {day} kept {percent(rate)} ({100 * low:.1f}–{100 * high:.1f}) of {of}")
     text = ", ".join(told)
     return (text[0].upper() + text[1:] + ".",)
 
@@ -297,9 +314,12 @@ def _rank(ranks: Sequence[RankDay], as_of: date) -> tuple[str, ...]:
     peak = min(placed, key=lambda r: (r.best_rank or 0, r.day, r.chart))
     now = max((r for r in known if r.chart == peak.chart), key=lambda r: r.day)
     place = f"{now.rank}" if now.rank is not None else f"worse than {now.depth}"
-    return (
-        f"Rank {peak.best_rank} on {peak.chart} on {peak.day}, {place} on {now.day}.",
-    )
+    return (f"Rank {peak.best_rank} on {peak.chart} on {peak.day}, {place} on {now.day}.",)
+
+
+def percent(rate: float, decimals: int = 1) -> str:
+    """A fraction in the house's words, such as ``2.1 %``."""
+    return f"{100 * rate:.{decimals}f} %"
 
 
 def _too_little(outlook: Outlook, users_at_7: float, rules: VerdictRules) -> str:
@@ -310,11 +330,13 @@ def _too_little(outlook: Outlook, users_at_7: float, rules: VerdictRules) -> str
 
 
 def _would_change(word: Word, full: Forecast, rules: VerdictRules) -> str:
-    wanted = f"day {rules.stay_day} at {rules.stay_rate:.0%} or more, and a curve that flattens"
+    wanted = (
+        f"day {rules.stay_day} at {percent(rules.stay_rate, 0)} or more, and a curve that flattens"
+    )
     if word == "sticks":
         return (
-            f"It would not stick with day {rules.stay_day} below {rules.stay_rate:.0%}, or with less "
-            f"than {rules.flat_ratio:.0%} of day {rules.stay_day // 2} left by then."
+            f"It would not stick with day {rules.stay_day} below {percent(rules.stay_rate, 0)}, "
+            f"or with less than {percent(rules.flat_ratio, 0)} of day {rules.stay_day // 2} left by then."
         )
     if full.status == "observed":
         return f"Later cohorts that are kept better: it would stick with {wanted}."
@@ -333,11 +355,11 @@ def _next(history: AppHistory, as_of: date) -> tuple[date | None, str]:
         enough = int(np.searchsorted(users, SETTLED_USERS))
         if enough >= len(users):
             return None, (
-                f"when {SETTLED_USERS} users have come ({users[-1] if len(users) else 0:,.0f} have) "
-                f"and had {milestone} complete days"
+                f"when {SETTLED_USERS} users have come (there are {users[-1]:,.0f}) and had"
+                f" {milestone} complete days"
             )
         on = (dates[enough] + milestone).item()
         return on, (
             f"earliest on {on}, when {SETTLED_USERS} users will have {milestone} complete days"
         )
-    return as_of + timedelta(days=1), "every milestone is complete: each publication tells more"
+    return None, "every milestone is complete: each publication adds younger cohorts"

@@ -20,6 +20,10 @@ rank_summary as (
     select * from {{ ref('fct_rank_summary') }}
 ),
 
+verdicts as (
+    select * from {{ ref('int_verdicts') }}
+),
+
 cohort_counts as (
     select
         app_id,
@@ -99,9 +103,25 @@ final as (
         peaks.chart as peak_chart,
         peaks.latest_rank,
         peaks.latest_state as latest_rank_state,
-        peaks.latest_date as latest_rank_date
+        peaks.latest_date as latest_rank_date,
+        coalesce(cast(verdicts.verdict as {{ dbt.type_string() }}), 'too_early') as verdict,
+        cast(verdicts.verdict_confidence as double) as verdict_confidence,
+        coalesce(
+            cast(verdicts.verdict_reason_1 as {{ dbt.type_string() }}), 'No user is known yet.'
+        ) as verdict_reason_1,
+        cast(verdicts.verdict_reason_2 as {{ dbt.type_string() }}) as verdict_reason_2,
+        cast(verdicts.verdict_reason_3 as {{ dbt.type_string() }}) as verdict_reason_3,
+        coalesce(
+            cast(verdicts.verdict_would_change as {{ dbt.type_string() }}),
+            'Events of the app: whether users stay cannot be told from ranks.'
+        ) as verdict_would_change,
+        cast(verdicts.verdict_next_on as date) as verdict_next_on,
+        coalesce(
+            cast(verdicts.verdict_next as {{ dbt.type_string() }}), 'when events have landed'
+        ) as verdict_next
     from started as apps
     left join milestones on apps.app_id = milestones.app_id
+    left join verdicts on apps.app_id = verdicts.app_id
     left join peaks
         on
             apps.app_id = peaks.app_id

@@ -62,6 +62,9 @@ distance."""
 LEVEL_STRENGTH = 30.0
 """How many expected active user-days a group's own level must be seen for to weigh a half."""
 
+LEVEL_ROUNDS = 3
+"""How often levels and rates are fitted in turn; they hardly move after the second."""
+
 VISIT_CLUMPING = 4.0
 """How much the variance of a group's active user-days exceeds that of as many strangers' visits."""
 
@@ -119,11 +122,16 @@ class Forecast:
 
 @dataclass(frozen=True, kw_only=True)
 class Outlook:
-    """An app's curve as it is known and expected on a day: everything forecasts are made of."""
+    """An app's curve as it is known and expected on a day: everything forecasts are made of.
+
+    ``points`` are what was observed, ``levelled`` the same with each cohort's users counted at its
+    level, so that a day which only the oldest cohorts have completed speaks for all of them.
+    """
 
     history: AppHistory
     as_of: date
     points: Points
+    levelled: Points
     fits: dict[str, Fit]
     visits: tuple[float, float]
 
@@ -146,20 +154,40 @@ def observe(history: AppHistory, as_of: date) -> Points:
 def look(history: AppHistory, as_of: date) -> Outlook:
     """Fit both shapes to what had been observed on a day; without fits where that is too little."""
     points = observe(history, as_of)
+    levelled = _levelled(history, as_of, points)
     fits: dict[str, Fit] = {}
     if len(points.days) >= MIN_DAYS and points.retained.sum() >= MIN_RETAINED:
         for shape in ("power_law", "sbg"):
             try:
-                fits[shape] = fit(shape, points)
+                fits[shape] = fit(shape, levelled)
             except RuntimeError:
                 continue  # the other shape answers alone
     return Outlook(
         history=history,
         as_of=as_of,
         points=points,
+        levelled=levelled,
         fits=fits,
         visits=_visits(history, as_of),
     )
+
+
+def _levelled(history: AppHistory, as_of: date, points: Points) -> Points:
+    """The curve of the mean cohort: levels of cohorts and rates of days, fitted in turn."""
+    if not len(points.days):
+        return points
+    days = points.days.astype(int)
+    complete = history.complete(as_of)[:, days]
+    retained = np.where(complete, history.retained[:, days], 0.0)
+    users = history.users[:, None] * complete
+    rates = points.retained / points.eligible
+    for _ in range(LEVEL_ROUNDS):
+        expected = (users * rates).sum(axis=1)
+        level = (retained.sum(axis=1) + LEVEL_STRENGTH) / (expected + LEVEL_STRENGTH)
+        started = history.started(as_of)
+        level /= (level * history.users)[started].sum() / history.users[started].sum()
+        rates = np.minimum(1.0, points.retained / (users * level[:, None]).sum(axis=0))
+    return Points(days=points.days, eligible=points.eligible, retained=rates * points.eligible)
 
 
 def refusal(outlook: Outlook, day_n: int) -> str | None:
@@ -301,7 +329,7 @@ def _classic(outlook: Outlook, fitted: Fit, days: Floats) -> tuple[Floats, Float
     log_rate = log_rate + _tail_correction(outlook, fitted)
     beyond = np.maximum(0.0, np.log(days / outlook.observed_days))
     error = np.sqrt(error**2 + MISFIT**2 + STEP_ERROR**2 * beyond + (REACH_ERROR * beyond) ** 2)
-    seen = outlook.points
+    seen = outlook.levelled
     where = np.searchsorted(seen.days, days)
     is_seen = (where < len(seen.days)) & (seen.days[np.minimum(where, len(seen.days) - 1)] == days)
     at = where[is_seen]
@@ -316,7 +344,7 @@ def _classic(outlook: Outlook, fitted: Fit, days: Floats) -> tuple[Floats, Float
 def _tail_correction(outlook: Outlook, fitted: Fit) -> float:
     """The mean residual of the last third of the curve: where a shape does not fit, its end
     counts."""
-    points = outlook.points
+    points = outlook.levelled
     tail = points.days >= points.days[-1] * 2 / 3
     residuals = points.log_rates[tail] - fitted.log_rate(points.days[tail])
     precision = 1.0 / points.log_errors[tail] ** 2

@@ -35,7 +35,7 @@ class AppHistory:
     @property
     def horizon(self) -> int:
         """The last day n."""
-        return self.retained.shape[1] - 1
+        return int(self.retained.shape[1]) - 1
 
     @property
     def first_date(self) -> date:

@@ -336,7 +336,7 @@ def _would_change(word: Word, full: Forecast, rules: VerdictRules) -> str:
     if word == "sticks":
         return (
             f"It would not stick with day {rules.stay_day} below {percent(rules.stay_rate, 0)}, "
-            f"or with less than {percent(rules.flat_ratio, 0)} of day {rules.stay_day // 2} left by then."
+            f"or with less than {percent(rules.flat_ratio, 0)} of day {rules.stay_day // 2} left."
         )
     if full.status == "observed":
         return f"Later cohorts that are kept better: it would stick with {wanted}."

@@ -1,0 +1,35 @@
+"""Histories of apps made by hand: as many users a day, and the share that is active on day n."""
+
+from datetime import date
+
+import numpy as np
+import pytest
+
+from flows.outlook.history import AppHistory
+
+FIRST = date(2024, 1, 1)
+
+
+@pytest.fixture
+def an_app():
+    """A function that makes an app: users by cohort day, and its exact classic curve from day 1."""
+
+    def make(users, rate, watermark, horizon=90, app_id="app"):
+        users = np.asarray(users, dtype=float)
+        days = np.arange(1, horizon + 1)
+        curve = np.concatenate([[1.0], np.broadcast_to(rate(days), (horizon,))])
+        retained = np.rint(users[:, None] * curve[None, :])
+        # who comes on a day comes on all days before it: last seen is what the curve loses
+        last = retained - np.concatenate([retained[:, 1:], np.zeros((len(users), 1))], axis=1)
+        brackets = {(a, b): retained[:, a] for a, b in ((1, 3), (4, 7), (8, 14), (15, 30))}
+        return AppHistory(
+            app_id=app_id,
+            watermark=watermark,
+            cohort_dates=np.datetime64(FIRST) + np.arange(len(users)),
+            users=users,
+            retained=retained,
+            last_active=last,
+            brackets=brackets,
+        )
+
+    return make

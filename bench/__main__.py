@@ -31,9 +31,14 @@ def main() -> None:
             _measure(place, name, keep=options.keep)
         except BenchError as error:
             sys.exit(f"{name}: {error}")
-    from bench.page.markdown import write_page  # imports Altair, whose memory children would count
+    groups = results.read(place.results)
+    if outlook := groups.pop("outlook", None):
+        from bench.page.outlook import write_outlook_page
 
-    if groups := results.read(place.results):
+        _say(f"wrote {os.path.relpath(write_outlook_page(place, outlook))}")
+    if groups:
+        from bench.page.markdown import write_page  # imports Altair, whose memory would count
+
         _say(f"wrote {os.path.relpath(write_page(place, groups))}")
 
 

@@ -6,7 +6,16 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from bench.groups import cube, dashboard, dirt, full_build, landing, nothing_new, one_more_day
+from bench.groups import (
+    cube,
+    dashboard,
+    dirt,
+    full_build,
+    landing,
+    nothing_new,
+    one_more_day,
+    outlook,
+)
 from bench.place import Place
 from bench.results import Measurement
 
@@ -18,6 +27,7 @@ GROUPS: dict[str, Callable[[Place, Path], list[Measurement]]] = {
     "large-file": dirt.large_file,
     "many-files": dirt.many_files,
     "fuzz": dirt.fuzz,
+    "outlook": outlook.measure,
     "nothing-new": nothing_new.measure,
     "cube": cube.measure,
     "dashboard": dashboard.measure,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from expectations.activity import app_activity, growth_accounting
 from expectations.checks import Suite
 from expectations.installs import installs
+from expectations.outlook import forecast_backtest, forecast_curves, forecasts, verdict
 from expectations.ranks import app_ranks, rank_summary
 from expectations.raw_charts import raw_charts
 from expectations.raw_events import raw_events
@@ -31,7 +32,11 @@ def mart_suites() -> tuple[Suite, ...]:
         app_ranks(),
         rank_summary(),
         installs(),
+        forecasts(),
+        forecast_curves(),
+        forecast_backtest(),
         scorecard(),
+        verdict(),
         freshness(),
         late_arrivals(),
         privacy(),

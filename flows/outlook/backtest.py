@@ -8,6 +8,8 @@ outcomes known by that day.
 
 from __future__ import annotations
 
+import bisect
+import heapq
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
@@ -82,6 +84,7 @@ def backtest(histories: Sequence[AppHistory]) -> list[Outcome]:
         for age in AGES
     )
     averages = {definition: _average_curves(histories, definition) for definition in DEFINITIONS}
+    experience = Experience()
     outcomes: list[Outcome] = []
     for as_of, _, number in origins:
         history = histories[number]
@@ -95,42 +98,69 @@ def backtest(histories: Sequence[AppHistory]) -> list[Outcome]:
         if not wanted:
             continue
         outlook = look(history, as_of)
-        calibration = calibrate(outcomes, as_of)
+        calibration = experience.by(as_of)
         for definition, day_n in wanted:
             told = forecast(outlook, day_n, definition, calibration)
             if told.status == "forecast":
-                outcomes += _outcomes(outlook, told, averages[definition].get(history.app_id, {}))
+                found = _outcomes(outlook, told, averages[definition].get(history.app_id, {}))
+                experience.add(found)
+                outcomes += found
     return outcomes
 
 
+class Experience:
+    """What outcomes teach about weights and widths, in the order in which they become known."""
+
+    def __init__(self, outcomes: Iterable[Outcome] = ()) -> None:
+        self._open: list[tuple[date, int, Outcome]] = []
+        self._seen = 0
+        self._squares = {"power_law": 0.0, "sbg": 0.0}
+        self._counts = {"power_law": 0, "sbg": 0}
+        self._misses: list[float] = []  # in units of what was foreseen, sorted
+        self.add(outcomes)
+
+    def add(self, outcomes: Iterable[Outcome]) -> None:
+        """Outcomes to be learnt from once they are known; those of classic retention count."""
+        for outcome in outcomes:
+            if outcome.definition == "classic":
+                self._seen += 1
+                heapq.heappush(self._open, (outcome.known_on, self._seen, outcome))
+
+    def by(self, as_of: date) -> Calibration:
+        """What is known by a day. Days are asked for in order."""
+        while self._open and self._open[0][0] <= as_of:
+            self._learn(heapq.heappop(self._open)[2])
+        mean = {
+            shape: (squares + PRIOR_OUTCOMES * PRIOR_LOG_ERROR**2)
+            / (self._counts[shape] + PRIOR_OUTCOMES)
+            for shape, squares in self._squares.items()
+        }
+        return Calibration(
+            power_law_weight=mean["sbg"] / (mean["sbg"] + mean["power_law"]),
+            width=self._width(),
+            outcomes=len(self._misses),
+        )
+
+    def _learn(self, outcome: Outcome) -> None:
+        if outcome.method in self._squares:
+            miss = np.log((outcome.actual_rate + FLOOR) / (outcome.forecast_rate + FLOOR))
+            self._squares[outcome.method] += float(miss) ** 2
+            self._counts[outcome.method] += 1
+        if outcome.log_miss is not None and outcome.log_error is not None:
+            bisect.insort(self._misses, abs(outcome.log_miss / outcome.log_error))
+
+    def _width(self) -> float:
+        """What intervals would have had to be multiplied by for 95 % of them to hold."""
+        if not self._misses:
+            return 1.0
+        needed = self._misses[min(len(self._misses) - 1, int(0.95 * len(self._misses)))] / T_95
+        belief = len(self._misses) / (len(self._misses) + PRIOR_WIDTHS)
+        return float(np.clip(needed**belief, *WIDTHS))
+
+
 def calibrate(outcomes: Iterable[Outcome], as_of: date) -> Calibration:
-    """What the outcomes known by a day teach about weights and widths; classic ones count."""
-    known = [o for o in outcomes if o.known_on <= as_of and o.definition == "classic"]
-    by_method = {
-        method: [
-            float(np.log((o.actual_rate + FLOOR) / (o.forecast_rate + FLOOR))) ** 2
-            for o in known
-            if o.method == method
-        ]
-        for method in ("power_law", "sbg")
-    }
-    squares = {
-        method: (sum(found) + PRIOR_OUTCOMES * PRIOR_LOG_ERROR**2) / (len(found) + PRIOR_OUTCOMES)
-        for method, found in by_method.items()
-    }
-    misses = [
-        abs(o.log_miss / o.log_error)
-        for o in known
-        if o.log_miss is not None and o.log_error is not None
-    ]
-    # what the intervals would have had to be multiplied by for 95 % of them to hold the outcome
-    needed = float(np.quantile(misses, 0.95)) / T_95 if misses else 1.0
-    belief = len(misses) / (len(misses) + PRIOR_WIDTHS)
-    return Calibration(
-        power_law_weight=squares["sbg"] / (squares["sbg"] + squares["power_law"]),
-        width=float(np.clip(needed**belief, *WIDTHS)),
-        outcomes=len(misses),
-    )
+    """What the outcomes known by a day teach."""
+    return Experience(outcomes).by(as_of)
 
 
 def _known_on(history: AppHistory, as_of: date, definition: Definition, day_n: int) -> date:

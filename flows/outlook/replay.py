@@ -9,7 +9,7 @@ import duckdb
 
 from flows.errors import AfterhypeError, ConfigurationError
 from flows.outlook import tables
-from flows.outlook.backtest import calibrate
+from flows.outlook.backtest import Experience
 from flows.outlook.verdict import Verdict, judge
 from flows.settings import Settings
 from flows.sources import Sources
@@ -64,10 +64,11 @@ def replay(
             f"{history.first_date} to {history.watermark}"
         )
     days = [as_of] if as_of else list(_days(history.first_date, history.watermark, every))
+    experience = Experience(known)
     return [
         (
             (day - history.first_date).days,
-            judge(history, day, sources.verdict, calibrate(known, day), ranks.get(app_id, ())),
+            judge(history, day, sources.verdict, experience.by(day), ranks.get(app_id, ())),
         )
         for day in days
     ]

@@ -85,6 +85,7 @@ class Arrivals:
     who came within the best BURST_DAYS days.
     """
 
+    days: int
     peak_on: date
     peak_per_day: float
     latest_per_day: float
@@ -186,6 +187,7 @@ def arrivals_of(history: AppHistory, as_of: date) -> Arrivals:
     seven = _means(per_day, 7)
     fourteen = _means(per_day, BURST_DAYS)
     return Arrivals(
+        days=days,
         peak_on=history.first_date + timedelta(days=int(np.argmax(per_day))),
         peak_per_day=float(per_day.max()),
         latest_per_day=float(three[-1]),
@@ -233,7 +235,9 @@ def _probability_of_burst(arrivals: Arrivals, rules: VerdictRules) -> float:
         float(norm.cdf((arrivals.best_share - rules.burst_share) / 0.1)),
         float(norm.cdf((rules.faded_share - arrivals.kept) / 0.1)),
     )
-    return clear * made_up
+    burst = clear * made_up
+    # few days without a burst do not show that there is none; a burst is one however young the app
+    return max(burst, 0.5 + (burst - 0.5) * min(1.0, arrivals.days / BURST_DAYS))
 
 
 def _reasons(

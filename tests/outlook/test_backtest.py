@@ -55,11 +55,11 @@ def test_an_app_alone_has_no_others(an_app):
     assert "last_value" in {o.method for o in alone}
 
 
-def outcome(method, forecast_rate, known_on=day(50), **more):
+def outcome(method, forecast_rate, **more):
     return Outcome(
         app_id="a",
         as_of=day(20),
-        known_on=known_on,
+        known_on=day(50),
         definition=more.pop("definition", "classic"),
         day_n=30,
         method=method,

@@ -1,0 +1,1 @@
+"""What the numbers say about the days to come: models that are fitted to what has been observed."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from expectations.activity import app_activity, growth_accounting
 from expectations.checks import Suite
 from expectations.installs import installs
-from expectations.ranks import app_ranks, rank_summary
+from expectations.ranks import app_ranks, chart_movers, rank_company, rank_summary
 from expectations.raw_charts import raw_charts
 from expectations.raw_events import raw_events
 from expectations.raw_reports import raw_reports
@@ -30,6 +30,8 @@ def mart_suites() -> tuple[Suite, ...]:
         app_activity(),
         app_ranks(),
         rank_summary(),
+        rank_company(),
+        chart_movers(),
         installs(),
         scorecard(),
         freshness(),

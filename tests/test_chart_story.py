@@ -24,7 +24,7 @@ ranks:
 """
 NAMES = {
     "1": "Ours",
-    "11": "a rival assistant",
+    "11": "a rival assistant: ask, write & learn",
     "12": "a burger chain",
     "13": "a map",
     "14": "an old leader",
@@ -164,7 +164,7 @@ def test_who_passed_since_the_peak_is_listed(con: duckdb.DuckDBPyConnection) -> 
         ("a map", 18, 5, False, True),
         ("an old leader", 19, 1, True, False),
         ("a burger chain", 20, 4, True, True),
-        ("a rival assistant", 21, 3, True, True),
+        ("a rival assistant: ask, write & learn", 21, 3, True, True),
     ]
     below = con.execute("""
         select other_rank, passed_since_peak from marts.fct_rank_company

@@ -6,3 +6,12 @@
     {%- endfor -%}
     {{ dbt.concat(texts) }}
 {%- endmacro %}
+
+{#- A store's name without the slogan behind a colon or a dash, which may have commas of its own. -#}
+{% macro without_slogan(name) -%}
+    {%- set short = namespace(name=name) -%}
+    {%- for mark in [': ', ' - ', ' – ', ' — '] -%}
+        {%- set short.name = dbt.split_part(short.name, "'" ~ mark ~ "'", 1) | trim -%}
+    {%- endfor -%}
+    {{ short.name }}
+{%- endmacro %}

@@ -63,7 +63,7 @@ latest as (
 ahead as (
     select
         {{ grain | join(',\n        ') }},
-        other_app_name,
+        {{ without_slogan('other_app_name') }} as other_app_name,
         row_number() over (
             partition by {{ grain | join(', ') }}
             order by other_rank desc

@@ -6,7 +6,7 @@ from expectations.activity import app_activity, growth_accounting
 from expectations.checks import Suite
 from expectations.installs import installs
 from expectations.outlook import forecast_backtest, forecast_curves, forecasts, verdict
-from expectations.ranks import app_ranks, rank_summary
+from expectations.ranks import app_ranks, chart_movers, rank_company, rank_summary
 from expectations.raw_charts import raw_charts
 from expectations.raw_events import raw_events
 from expectations.raw_reports import raw_reports
@@ -31,6 +31,8 @@ def mart_suites() -> tuple[Suite, ...]:
         app_activity(),
         app_ranks(),
         rank_summary(),
+        rank_company(),
+        chart_movers(),
         installs(),
         forecasts(),
         forecast_curves(),

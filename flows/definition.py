@@ -6,6 +6,7 @@ import hashlib
 import importlib.metadata
 import json
 import subprocess
+from pathlib import Path
 from typing import Any
 
 from flows.settings import PROJECT_ROOT
@@ -30,14 +31,25 @@ def dbt_variables(sources: Sources) -> dict[str, Any]:
     }
 
 
-def definition_hash(sources: Sources) -> str:
-    """A hash of what defines the numbers: models, macros, and the sources file's definitions."""
-    digest = hashlib.sha256()
+def defining_files() -> list[Path]:
+    """The files of the code that say what the numbers mean, in an order that does not change."""
     project = PROJECT_ROOT / "dbt_project"
-    for folder in (project / "models", project / "macros"):
-        for path in sorted((*folder.rglob("*.sql"), *folder.rglob("*.yml"))):
-            digest.update(str(path.relative_to(project)).encode() + b"\0" + path.read_bytes())
-    digest.update((project / "dbt_project.yml").read_bytes())
+    return [
+        project / "dbt_project.yml",
+        *(
+            path
+            for folder in (project / "models", project / "macros", PROJECT_ROOT / "flows/outlook")
+            for path in sorted(folder.rglob("*"))
+            if path.suffix in (".py", ".sql", ".yml")
+        ),
+    ]
+
+
+def definition_hash(sources: Sources) -> str:
+    """A hash of what defines the numbers: models, macros, outlook, and the sources file."""
+    digest = hashlib.sha256()
+    for path in defining_files():
+        digest.update(str(path.relative_to(PROJECT_ROOT)).encode() + b"\0" + path.read_bytes())
     digest.update(json.dumps(dbt_variables(sources), sort_keys=True).encode())
     return digest.hexdigest()[:16]
 

@@ -16,6 +16,8 @@ GRAIN: dict[str, tuple[str, ...]] = {
     "fct_app_activity_daily": ("app_id", "activity_date"),
     "fct_app_ranks_daily": (*_CHART, "rank_date"),
     "fct_rank_summary": _CHART,
+    "fct_rank_company": (*_CHART, "other_store_app_id"),
+    "fct_chart_movers": (*_CHART, "rank_date"),
     "fct_installs_daily": ("app_id", "store", "install_date"),
     "fct_forecasts": ("app_id", "cohort_group", "definition", "day_n"),
     "fct_forecast_curves": ("app_id", "day_n"),

@@ -27,6 +27,8 @@ MARTS = {
     "fct_app_activity_daily",
     "fct_app_ranks_daily",
     "fct_rank_summary",
+    "fct_rank_company",
+    "fct_chart_movers",
     "fct_installs_daily",
     "fct_forecasts",
     "fct_forecast_curves",

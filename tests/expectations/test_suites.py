@@ -19,6 +19,8 @@ ACTIVITY = "marts.fct_app_activity_daily"
 RANKS = "marts.fct_app_ranks_daily"
 INSTALLS = "marts.fct_installs_daily"
 SUMMARY = "marts.fct_rank_summary"
+COMPANY = "marts.fct_rank_company"
+MOVERS = "marts.fct_chart_movers"
 SCORECARD = "marts.app_scorecard"
 FIRST_CELL = "cohort_date = '2024-01-01' and day_n = 1"
 MANY_EVENTS = """
@@ -393,10 +395,78 @@ PROVOCATIONS = [
         "no app is judged",
         "update marts.app_scorecard set verdict = 'spike'",
     ),
+    (
+        "fct_app_ranks_daily",
+        "worse than the depth",
+        f"update {RANKS} set worse_than = 3 where state = 'ranked'",
+    ),
+    (
+        "fct_app_ranks_daily",
+        "worse than the depth",
+        f"update {RANKS} set worse_than = null",
+    ),
+    (
+        "fct_app_ranks_daily",
+        "the previous rank",
+        f"update {RANKS} set previous_rank_date = '2024-01-02' where movement = 'up'",
+    ),
+    (
+        "fct_app_ranks_daily",
+        "the previous rank",
+        f"update {RANKS} set previous_rank = 1 where state = 'not_fetched'",
+    ),
+    ("fct_app_ranks_daily", "the movement", f"update {RANKS} set movement = 'entered'"),
+    ("fct_app_ranks_daily", "the movement", f"update {RANKS} set rank_change = 7"),
     ("fct_rank_summary", "one row per", repeat_row(SUMMARY)),
     ("fct_rank_summary", "the summary's peak", f"update {SUMMARY} set peak_rank = 3"),
     ("fct_rank_summary", "days in the top 10", f"update {SUMMARY} set days_top_10 = 5"),
     ("fct_rank_summary", "the latest rank", f"update {SUMMARY} set latest_rank = 1"),
+    ("fct_rank_summary", "first ranked", f"update {SUMMARY} set days_to_peak = 1"),
+    ("fct_rank_summary", "a half-life has", f"update {SUMMARY} set half_life_state = 'reached'"),
+    (
+        "fct_rank_summary",
+        "a half-life has",
+        f"update {SUMMARY} set half_life_date = peak_date + 1, half_life_days = 1",
+    ),
+    (
+        "fct_rank_summary",
+        "in the week of",
+        f"update {SUMMARY} set half_life_date = '2023-12-28' where store_app_id = '333'",
+    ),
+    ("fct_rank_summary", "a decay lies", f"update {SUMMARY} set decay_per_day = 0.1"),
+    (
+        "fct_rank_summary",
+        "a decay lies",
+        f"update {SUMMARY} set decay_per_day = 0.1, decay_ci_low = 0, decay_ci_high = 1,"
+        " decay_days = 4",
+    ),
+    ("fct_rank_summary", "every tracked app has", f"update {SUMMARY} set story = null"),
+    (
+        "fct_rank_summary",
+        "the half-lives of",
+        f"update {SUMMARY} set half_life_state = 'cannot_tell'",
+    ),
+    ("fct_rank_company", "one row per", repeat_row(COMPANY)),
+    ("fct_rank_company", "both ranks", f"update {COMPANY} set other_rank = 3"),
+    ("fct_rank_company", "both ranks", f"update {COMPANY} set rank_date = '2024-01-01'"),
+    ("fct_rank_company", "everybody listed", f"update {COMPANY} set is_neighbour = true"),
+    (
+        "fct_rank_company",
+        "everybody listed",
+        f"update {COMPANY} set passed_since_peak = false",
+    ),
+    ("fct_rank_company", "who has passed", f"update {COMPANY} set other_rank_at_peak = 1"),
+    ("fct_chart_movers", "one row per", repeat_row(MOVERS)),
+    ("fct_chart_movers", "the movers are", f"update {MOVERS} set rank = 9 where rank = 1"),
+    ("fct_chart_movers", "every entry", f"delete from {MOVERS} where movement = 'left'"),
+    ("fct_chart_movers", "every entry", f"delete from {MOVERS} where place = 2"),
+    ("fct_chart_movers", "the places", f"update {MOVERS} set place = 3 - place"),
+    ("fct_chart_movers", "the places", f"update {MOVERS} set rank_ratio = 3"),
+    (
+        "fct_chart_movers",
+        "at most half",
+        f"update {MOVERS} set movement = 'entered', previous_rank_date = rank_date - 1",
+    ),
     ("app_scorecard", "one row per app_id", repeat_row(SCORECARD)),
     ("app_scorecard", "one row per tracked", f"delete from {SCORECARD} where app_id = 'beta'"),
     ("app_scorecard", "D1 is shown", f"update {SCORECARD} set watermark = '2024-01-01'"),

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from expectations.activity import app_activity, growth_accounting
+from expectations.activity import app_activity, growth_accounting, growth_shape
 from expectations.checks import Suite
 from expectations.installs import installs
+from expectations.launches import launch_effects, launch_notes, launch_velocity
 from expectations.ranks import app_ranks, rank_summary
 from expectations.raw_charts import raw_charts
 from expectations.raw_events import raw_events
@@ -28,6 +29,10 @@ def mart_suites() -> tuple[Suite, ...]:
         retention_curves(),
         growth_accounting(),
         app_activity(),
+        growth_shape(),
+        launch_velocity(),
+        launch_notes(),
+        launch_effects(),
         app_ranks(),
         rank_summary(),
         installs(),

@@ -190,7 +190,8 @@ def growth_shape() -> Suite:
                 )
                 select app_id, activity_date, new_users_7d, of_7d, cumulative_users, of_all
                 from summed
-                where new_users_7d is distinct from of_7d or cumulative_users is distinct from of_all
+                where new_users_7d is distinct from of_7d
+                    or cumulative_users is distinct from of_all
                 """,
             ),
             critical(

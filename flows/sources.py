@@ -455,8 +455,8 @@ class Sources(_Strict):
     cohort's start by which the triangles are broken down; the others are pooled.
     ``raw_retention_days`` lets `afterhype compact` prune raw events older than so many days before
     their app's watermark; by default all are kept. ``behaviour_cohort_days`` is how many days of
-    cohorts retention by behaviour is counted of. ``launch_notes`` are read from a file of their own,
-    whose path the sources file gives.
+    cohorts retention by behaviour is counted of. ``launch_notes`` are read from a file of their
+    own, whose path the sources file gives.
     """
 
     timezone: Zone = "UTC"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from expectations.activity import app_activity, growth_accounting, growth_shape
+from expectations.behaviour import retention_by_behaviour
 from expectations.checks import Suite
 from expectations.installs import installs
 from expectations.launches import launch_effects, launch_notes, launch_velocity
@@ -27,6 +28,7 @@ def mart_suites() -> tuple[Suite, ...]:
         cohort_triangle("week"),
         cohort_triangle("month"),
         retention_curves(),
+        retention_by_behaviour(),
         growth_accounting(),
         app_activity(),
         growth_shape(),

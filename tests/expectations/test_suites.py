@@ -17,6 +17,7 @@ CURVES = "marts.fct_retention_curves"
 GROWTH = "marts.fct_growth_accounting"
 ACTIVITY = "marts.fct_app_activity_daily"
 RANKS = "marts.fct_app_ranks_daily"
+BEHAVIOUR = "marts.fct_retention_by_behaviour"
 SHAPE = "marts.fct_growth_shape"
 VELOCITY = "marts.fct_launch_velocity"
 EFFECTS = "marts.fct_launch_effects"
@@ -312,6 +313,31 @@ PROVOCATIONS = [
     ),
     ("fct_app_activity_daily", "every app with users", f"truncate {ACTIVITY}"),
     ("fct_app_activity_daily", "the new users", f"update {ACTIVITY} set new_users = 1"),
+    ("fct_retention_by_behaviour", "one row per", repeat_row(BEHAVIOUR)),
+    ("fct_retention_by_behaviour", "0 <= retained", f"update {BEHAVIOUR} set retained_users = 4"),
+    ("fct_retention_by_behaviour", "the rate is", f"update {BEHAVIOUR} set retention_rate = 0.4"),
+    ("fct_retention_by_behaviour", "the rate is", f"update {BEHAVIOUR} set ci_high = 0.1"),
+    (
+        "fct_retention_by_behaviour",
+        "each behaviour tells apart",
+        f"delete from {BEHAVIOUR} where not did",
+    ),
+    (
+        "fct_retention_by_behaviour",
+        "each behaviour tells apart",
+        f"update {BEHAVIOUR} set event_share = 0.6",
+    ),
+    (
+        "fct_retention_by_behaviour",
+        "its users are no more",
+        f"update {TRIANGLE} set retained_users = 0 where {FIRST_CELL}",
+    ),
+    (
+        "fct_retention_by_behaviour",
+        "an app has at most 30",
+        f"insert into {BEHAVIOUR} by name select rows.* replace ('e' || i as value)"
+        f" from {BEHAVIOUR} as rows, range(30) as numbers (i) where behaviour = 'event'",
+    ),
     ("fct_growth_shape", "one row per", repeat_row(SHAPE)),
     ("fct_growth_shape", "its days are those", f"delete from {SHAPE} where app_id = 'gamma'"),
     ("fct_growth_shape", "its days are those", f"update {SHAPE} set active_users_7d = 4"),

@@ -284,7 +284,9 @@ final as (
         {{ rate('compared.events', 'everybody.events') }} as event_share,
         case
             -- where everybody did, there is nobody to compare with
-            when compared.reference_rate > 0 and not (compared.did and compared.compared_within <> '' and compared.lowest = 1)
+            when
+                compared.reference_rate > 0
+                and not (compared.did and compared.compared_within <> '' and compared.lowest = 1)
                 then compared.retention_rate / compared.reference_rate
         end as rate_ratio,
         compared.users >= {{ var('behaviour_enough_users') }} as has_enough_users

@@ -1,7 +1,7 @@
 with
 
 events as (
-    {{ events_of_recent_cohorts() }}
+    select * from ({{ events_of_recent_cohorts() }}) as recent_events
 ),
 
 starters as (

@@ -409,7 +409,7 @@ def test_a_launch_note_without_complete_cohorts_says_when(con: duckdb.DuckDBPyCo
             is_beyond_noise, is_complete, completes_on
         from marts.fct_launch_effects order by day_n
     """).fetchall()
-    unknown = (None, None, None, False)
+    unknown = (None, None, False)
     assert rows == [
         (1, 3, 1, 2 / 3, 0.0, round(-2 / 3, 12), *unknown, day("01-23")),
         (7, 3, None, 1 / 3, None, None, *unknown, day("01-29")),

@@ -41,6 +41,22 @@
     {%- endfor %}
 {%- endmacro %}
 
+{#- A condition that holds for every day of a recent cohort's users from its start on, with the day as a
+    literal, for the same reason. -#}
+{% macro since_first_recent_cohort(activity_date) -%}
+    {%- set windows = ref('int_behaviour_windows') -%}
+    {%- set earliest = none -%}
+    {%- if execute and not windows.is_cte -%}
+        {%- set query = 'select min(first_cohort_date) from ' ~ windows -%}
+        {%- set earliest = run_query(query).columns[0].values()[0] -%}
+    {%- endif -%}
+    {%- if earliest -%}
+        {{ activity_date }} >= date '{{ earliest }}'
+    {%- else -%}
+        1 = 1
+    {%- endif -%}
+{%- endmacro %}
+
 {#- The level that a count lies in, by levels' least counts in order: '2-3' for 2 and 3 of [1, 2, 4]. -#}
 {% macro level_of(count, least_counts) -%}
     case

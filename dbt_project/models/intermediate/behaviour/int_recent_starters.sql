@@ -5,22 +5,33 @@ user_days as (
     select * from {{ ref('int_user_days') }}
 ),
 
+-- Imported once for each use: what is used twice is read as a whole before it is filtered.
+recent_days as (
+    select * from {{ ref('int_user_days') }}
+    where {{ since_first_recent_cohort('activity_date') }}
+),
+
+recent_days_again as (
+    select * from {{ ref('int_user_days') }}
+    where {{ since_first_recent_cohort('activity_date') }}
+),
+
 windows as (
     select * from {{ ref('int_behaviour_windows') }}
 ),
 
 candidates as (
     select
-        user_days.app_id,
-        user_days.user_key,
-        min(user_days.activity_date) as cohort_date
-    from user_days
-    inner join windows on user_days.app_id = windows.app_id
+        recent_days.app_id,
+        recent_days.user_key,
+        min(recent_days.activity_date) as cohort_date
+    from recent_days
+    inner join windows on recent_days.app_id = windows.app_id
     where
-        user_days.cohort_event_time is not null
-        and user_days.activity_date >= windows.first_cohort_date
-        and user_days.activity_date <= windows.last_cohort_date
-    group by user_days.app_id, user_days.user_key
+        recent_days.cohort_event_time is not null
+        and recent_days.activity_date >= windows.first_cohort_date
+        and recent_days.activity_date <= windows.last_cohort_date
+    group by recent_days.app_id, recent_days.user_key
 ),
 
 earlier as (
@@ -57,14 +68,14 @@ visits as (
         starters.user_key,
         starters.cohort_date,
         starters.watermark,
-        {{ dbt.datediff('starters.cohort_date', 'user_days.activity_date', 'day') }} as day_n
+        {{ dbt.datediff('starters.cohort_date', 'recent_days_again.activity_date', 'day') }} as day_n
     from starters
-    left join user_days
+    left join recent_days_again
         on
-            starters.app_id = user_days.app_id
-            and starters.user_key = user_days.user_key
-            and starters.cohort_date <= user_days.activity_date
-            and user_days.events > 0
+            starters.app_id = recent_days_again.app_id
+            and starters.user_key = recent_days_again.user_key
+            and starters.cohort_date <= recent_days_again.activity_date
+            and recent_days_again.events > 0
 ),
 
 histories as (

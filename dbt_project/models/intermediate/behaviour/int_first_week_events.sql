@@ -1,7 +1,7 @@
 with
 
 events as (
-    select * from ({{ events_of_recent_cohorts() }}) as recent_events
+    select recent_events.* from ({{ events_of_recent_cohorts() }}) as recent_events
 ),
 
 starters as (

@@ -151,3 +151,82 @@ def app_activity() -> Suite:
             ),
         ),
     )
+
+
+def growth_shape() -> Suite:
+    """One row of the batch is one app's day."""
+    return Suite(
+        name="fct_growth_shape",
+        stage="mart",
+        subject="fct_growth_shape",
+        batch="select * from marts.fct_growth_shape",
+        checks=(
+            grain("app_id, activity_date"),
+            critical(
+                "its days are those of the daily activity, with the same users",
+                "A day of another app, or without its users, would bend the shape.",
+                """
+                select app_id, activity_date, shape.new_users, shape.active_users_7d, days.wau
+                from {batch} as shape
+                full join marts.fct_app_activity_daily as days using (app_id, activity_date)
+                where shape.new_users is distinct from days.new_users
+                    or shape.active_users_7d is distinct from days.wau
+                """,
+            ),
+            critical(
+                "new users add up over 7 days, and over all",
+                "The share of new users, and the days to a number of users, come of these sums.",
+                """
+                with summed as (
+                    select *,
+                        sum(new_users) over (
+                            partition by app_id order by activity_date
+                            range between interval 6 days preceding and current row
+                        ) as of_7d,
+                        sum(new_users) over (
+                            partition by app_id order by activity_date
+                        ) as of_all,
+                    from {batch}
+                )
+                select app_id, activity_date, new_users_7d, of_7d, cumulative_users, of_all
+                from summed
+                where new_users_7d is distinct from of_7d
+                    or cumulative_users is distinct from of_all
+                """,
+            ),
+            critical(
+                "shares lie between 0 and 1 and are those of the counts beside them",
+                "A share outside of it is no share.",
+                """
+                select * from {batch}
+                where new_user_share not between 0 and 1
+                    or new_users_vs_peak not between 0 and 1
+                    or (active_users_7d > 0 and new_user_share is null)
+                    or abs(new_user_share - new_users_7d / nullif(active_users_7d, 0)) > 1e-9
+                """,
+            ),
+            critical(
+                "on a week's last day the quick ratio is that of growth accounting",
+                "Two numbers of one name must be one number.",
+                """
+                with days as (select * from {batch})
+                select weeks.app_id, weeks.completes_on, weeks.quick_ratio, days.quick_ratio_7d
+                from marts.fct_growth_accounting as weeks
+                left join days
+                    on weeks.app_id = days.app_id and weeks.completes_on = days.activity_date
+                where weeks.period = 'week' and weeks.is_complete
+                    and coalesce(abs(weeks.quick_ratio - days.quick_ratio_7d) > 1e-9,
+                        weeks.quick_ratio is distinct from days.quick_ratio_7d)
+                """,
+            ),
+            critical(
+                "ratios are not negative, and nobody arrives where nobody is new",
+                "A negative ratio means that users were counted who were not there.",
+                """
+                select * from {batch}
+                where quick_ratio_7d < 0 or quick_ratio_trend < 0
+                    or (arrives_but_leaves and new_users_7d = 0)
+                """,
+            ),
+        ),
+    )

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from expectations.activity import app_activity, growth_accounting
+from expectations.activity import app_activity, growth_accounting, growth_shape
+from expectations.behaviour import retention_by_behaviour
 from expectations.checks import Suite
 from expectations.installs import installs
+from expectations.launches import launch_effects, launch_notes, launch_velocity
 from expectations.outlook import forecast_backtest, forecast_curves, forecasts, verdict
 from expectations.ranks import app_ranks, chart_movers, rank_company, rank_summary
 from expectations.raw_charts import raw_charts
@@ -27,8 +29,13 @@ def mart_suites() -> tuple[Suite, ...]:
         cohort_triangle("week"),
         cohort_triangle("month"),
         retention_curves(),
+        retention_by_behaviour(),
         growth_accounting(),
         app_activity(),
+        growth_shape(),
+        launch_velocity(),
+        launch_notes(),
+        launch_effects(),
         app_ranks(),
         rank_summary(),
         rank_company(),

@@ -62,8 +62,10 @@ def prune(con: duckdb.DuckDBPyConnection, sources: Sources, days: int, now: date
     """Delete raw events of more than ``days`` days before their app's watermark; return how many.
 
     What the marts need of them is kept: their user-days, the numbers per extract and day, and their
-    ids, so that an export that delivers them again is still recognised. Raises AfterhypeError when
-    the marts do not hold all that has landed: then the user-days are not safe yet.
+    ids, so that an export that delivers them again is still recognised. Their names are not: days
+    that ``raw_retention_days`` allows to go are in no retention by behaviour to begin with. Raises
+    AfterhypeError when the marts do not hold all that has landed: then the user-days are not safe
+    yet.
     """
     if reason := builds.pending(con, sources):
         raise AfterhypeError(

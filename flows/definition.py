@@ -28,6 +28,13 @@ def dbt_variables(sources: Sources) -> dict[str, Any]:
             for app in sources.apps
             if app.activity_events or app.cohort_events
         },
+        "behaviour_rules": {
+            app.app_id: {"creation": list(app.creation_events), "sharing": list(app.sharing_events)}
+            for app in sources.apps
+            if app.creation_events or app.sharing_events
+        },
+        "behaviour_cohort_days": sources.behaviour_cohort_days,
+        "raw_retention_days": sources.raw_retention_days,
     }
 
 

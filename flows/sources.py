@@ -21,6 +21,7 @@ from pydantic import (
     Discriminator,
     Field,
     Tag,
+    TypeAdapter,
     ValidationError,
     field_validator,
     model_validator,
@@ -93,6 +94,9 @@ REVIEW_COLUMNS = (
 SEGMENTS = ("platform", "country", "channel", "app_version")
 """The columns of an event by which retention can be broken down."""
 
+NOTE_KINDS = ("release", "open_access", "platform", "campaign", "price", "other")
+"""What a launch note can be of."""
+
 _SECRET_IN_URI = re.compile(
     r"://[^/]*@|[?&][^=&]*(sig|signature|token|key|secret|password|credential)[^=&]*=",
     re.IGNORECASE,
@@ -126,6 +130,8 @@ class App(_Strict):
 
     ``activity_events`` names the events that count as activity (default: every event),
     ``cohort_events`` those of which the first starts a user's cohort (default: the first activity).
+    ``creation_events`` are those by which users make something, ``sharing_events`` those by which
+    they pass something on: who did one of them is told apart in retention by behaviour.
     """
 
     app_id: Name
@@ -135,6 +141,27 @@ class App(_Strict):
     store_ids: dict[str, StoreId] = {}
     activity_events: tuple[str, ...] = ()
     cohort_events: tuple[str, ...] = ()
+    creation_events: tuple[str, ...] = ()
+    sharing_events: tuple[str, ...] = ()
+
+
+Day = date  # within a class whose field is called so, `date` is that field
+
+
+class LaunchNote(_Strict):
+    """Something that happened to an app on a day of the reporting zone, and may have moved it."""
+
+    app_id: Name
+    date: Day
+    kind: str
+    title: str = Field(min_length=1)
+
+    @field_validator("kind")
+    @classmethod
+    def _kind_exists(cls, value: str) -> str:
+        if value not in NOTE_KINDS:
+            raise ValueError(f"{value!r} is no kind of note{_did_you_mean(value, NOTE_KINDS)}")
+        return value
 
 
 class Reader(_Strict):
@@ -429,6 +456,8 @@ class Sources(_Strict):
     cohort's start by which the triangles are broken down; the others are pooled. ``verdict`` holds
     the thresholds of sticks, spike and leaky. ``raw_retention_days`` lets `afterhype compact` prune
     raw events older than so many days before their app's watermark; by default all are kept.
+    ``behaviour_cohort_days`` is how many days of cohorts retention by behaviour is counted of.
+    ``launch_notes`` are read from a file of their own, whose path the sources file gives.
     """
 
     timezone: Zone = "UTC"
@@ -443,6 +472,8 @@ class Sources(_Strict):
     brackets: Brackets = Brackets()
     verdict: VerdictRules = VerdictRules()
     raw_retention_days: int | None = Field(None, ge=1)
+    behaviour_cohort_days: int = Field(90, ge=1, le=730)
+    launch_notes: tuple[LaunchNote, ...] = ()
     apps: tuple[App, ...] = ()
     events: tuple[EventSource, ...] = ()
     ranks: tuple[RankSource, ...] = ()
@@ -471,29 +502,71 @@ class Sources(_Strict):
 
 
 def load_sources(path: Path) -> Sources:
-    """Read and validate a sources file.
+    """Read and validate a sources file, and the launch notes that it names.
 
     Raises ConfigurationError naming the file, each offending key and the reason.
     """
-    try:
-        document = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    document = _read_yaml(
+        path,
+        missing="no such sources file. Pass --sources PATH, or copy "
+        "profiles/sources/files.example.yml and edit it.",
+    )
+    if not isinstance(document, dict):
+        raise ConfigurationError(f"{path}: the top level must be a mapping with apps: and events:")
+    notes_file = document.pop("launch_notes", None)
+    if not isinstance(notes_file, str | None):
         raise ConfigurationError(
-            f"{path}: no such sources file. Pass --sources PATH, or copy "
-            "profiles/sources/files.example.yml and edit it."
-        ) from None
+            f"{path}: launch_notes: give the path of a file of notes, such as launch_notes.yml"
+        )
+    try:
+        sources = Sources.model_validate(document)
+    except ValidationError as error:
+        raise _all_problems(path, error) from None
+    if notes_file is None:
+        return sources
+    notes = _load_launch_notes(path, notes_file, [app.app_id for app in sources.apps])
+    return sources.model_copy(update={"launch_notes": notes})
+
+
+def _load_launch_notes(
+    sources_file: Path, notes_file: str, app_ids: list[str]
+) -> tuple[LaunchNote, ...]:
+    path = sources_file.parent / notes_file
+    document = _read_yaml(
+        path, missing=f"no such file; launch_notes in {sources_file} names it, relative to itself."
+    )
+    if not isinstance(document, list | None):
+        raise ConfigurationError(f"{path}: the top level must be a list of notes")
+    try:
+        notes = TypeAdapter(tuple[LaunchNote, ...]).validate_python(document or ())
+    except ValidationError as error:
+        raise _all_problems(path, error) from None
+    for position, note in enumerate(notes):
+        if note.app_id not in app_ids:
+            raise ConfigurationError(
+                f"{path}: [{position}].app_id: {note.app_id!r} is not among the apps of "
+                f"{sources_file}{_did_you_mean(note.app_id, app_ids)}"
+            )
+        if note in notes[:position]:
+            raise ConfigurationError(f"{path}: [{position}]: this note is given twice")
+    return notes
+
+
+def _read_yaml(path: Path, missing: str) -> Any:
+    try:
+        return yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ConfigurationError(f"{path}: {missing}") from None
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigurationError(f"{path}: cannot be read: {error}") from error
     except yaml.YAMLError as error:
         raise ConfigurationError(f"{path}: not valid YAML: {error}") from error
-    if not isinstance(document, dict):
-        raise ConfigurationError(f"{path}: the top level must be a mapping with apps: and events:")
-    try:
-        return Sources.model_validate(document)
-    except ValidationError as error:
-        raise ConfigurationError(
-            "\n".join(f"{path}: {_explain(problem)}" for problem in error.errors())
-        ) from None
+
+
+def _all_problems(path: Path, error: ValidationError) -> ConfigurationError:
+    return ConfigurationError(
+        "\n".join(f"{path}: {_explain(problem)}" for problem in error.errors())
+    )
 
 
 def _explain(problem: Any) -> str:
@@ -524,6 +597,8 @@ def _keys_at(location: tuple[str | int, ...]) -> list[str]:
         "brackets": Brackets,
         "verdict": VerdictRules,
     }
+    if isinstance(location[0], int):
+        return list(LaunchNote.model_fields)  # the one file whose top level is a list
     if location[2:3] == ("feed",):
         return list(ChartFeed.model_fields)
     parents = [part for part in location[:-1] if part in models]

@@ -226,6 +226,13 @@ create table if not exists raw.event_sources (
 );
 alter table raw.event_sources add column if not exists identity varchar;
 
+create table if not exists raw.launch_notes (
+    app_id varchar not null,
+    note_date date not null, -- of the reporting zone
+    kind varchar not null,
+    title varchar not null,
+);
+
 -- the share of an extract's rows beyond which rejects warn or quarantine it
 create table if not exists raw.reject_shares (
     source varchar not null,

@@ -33,6 +33,11 @@ MARTS = {
     "fct_forecasts",
     "fct_forecast_curves",
     "fct_forecast_backtest",
+    "fct_retention_by_behaviour",
+    "launch_notes",
+    "fct_launch_effects",
+    "fct_growth_shape",
+    "fct_launch_velocity",
     "app_scorecard",
     "data_freshness",
     "late_arrivals",
@@ -77,6 +82,7 @@ HISTORY = f"""
     insert into raw.event_sources (source, app_id, complete_through) values
         ('reel_events', 'reel', date '2024-01-10'), ('young_events', 'young', null);
     insert into raw.app_store_ids values ('reel', 'apple', '42');
+    insert into raw.launch_notes values ('reel', '2024-01-09', 'release', 'Two');
 
     insert into raw.extracts values (
         'c', 'charts', 'ranks', 'custom', 'file', 'checksum-c', 1, timestamp '2024-01-03',
@@ -352,6 +358,67 @@ def test_installs_add_up_over_countries(con: duckdb.DuckDBPyConnection) -> None:
     assert rows == [
         ("reel", day("01-01"), 99000, 99000, 0, None),
         ("reel", day("01-02"), 1000, 100000, 0, 1),
+    ]
+
+
+def test_behaviour_of_those_who_have_completed_day_7(con: duckdb.DuckDBPyConnection) -> None:
+    rows = con.execute("""
+        select app_id, observed_in, behaviour, value, did, outcome_day_n, users, retained_users,
+            user_share, event_share, rate_ratio, has_enough_users
+        from marts.fct_retention_by_behaviour
+        order by observed_in, behaviour, value
+    """).fetchall()
+    everybody = (True, 7, 3, 1, 1.0, 1.0, 1.0, False)
+    assert rows == [
+        ("reel", "first_day", "distinct_events", "1", *everybody),
+        ("reel", "first_day", "events", "1", *everybody),
+        # u1 and u3 are back on day 1, u2 is not; u1 alone is there on day 7
+        ("reel", "first_week", "active_days", "1", True, 7, 1, 0, 1 / 3, 0.2, None, False),
+        ("reel", "first_week", "active_days", "2", True, 7, 2, 1, 2 / 3, 0.8, None, False),
+        ("reel", "first_week", "distinct_events", "1", *everybody),
+        ("reel", "first_week", "events", "1", True, 7, 1, 0, 1 / 3, 0.2, None, False),
+        ("reel", "first_week", "events", "2-3", True, 7, 2, 1, 2 / 3, 0.8, None, False),
+    ]
+
+
+def test_growth_shape_counts_from_the_launch(con: duckdb.DuckDBPyConnection) -> None:
+    rows = con.execute("""
+        select activity_date, launch_day_n, cumulative_users, cumulative_downloads, new_users_7d,
+            active_users_7d, quick_ratio_7d, new_users_vs_peak, arrives_but_leaves
+        from marts.fct_growth_shape
+        where app_id = 'reel' and activity_date in ('2024-01-02', '2024-01-08', '2024-01-10')
+        order by activity_date
+    """).fetchall()
+    assert rows == [
+        (day("01-02"), 1, 3, 100000, 3, 3, None, 1.0, None),
+        # in the week up to the 8th u1 and u3 are still there, u2 is not
+        (day("01-08"), 7, 3, None, 0, 2, 0.0, 0.0, False),
+        (day("01-10"), 9, 4, None, 1, 2, 0.5, 1 / 3, False),
+    ]
+    assert con.execute("""
+        select app_id, measure, milestone, reached_on, days_since_launch
+        from marts.fct_launch_velocity where reached_on is not null
+        order by all
+    """).fetchall() == [
+        ("reel", "downloads", 10000, day("01-01"), 0),
+        ("reel", "downloads", 100000, day("01-02"), 1),
+    ]
+
+
+def test_a_launch_note_without_complete_cohorts_says_when(con: duckdb.DuckDBPyConnection) -> None:
+    assert con.execute("from marts.launch_notes").fetchall() == [
+        ("reel", day("01-09"), "release", "Two")
+    ]
+    rows = con.execute("""
+        select day_n, users_before, users_after, rate_before, rate_after, difference, noise,
+            is_beyond_noise, is_complete, completes_on
+        from marts.fct_launch_effects order by day_n
+    """).fetchall()
+    unknown = (None, None, False)
+    assert rows == [
+        (1, 3, 1, 2 / 3, 0.0, round(-2 / 3, 12), *unknown, day("01-23")),
+        (7, 3, None, 1 / 3, None, None, *unknown, day("01-29")),
+        (30, None, None, None, None, None, *unknown, day("02-21")),
     ]
 
 

@@ -70,6 +70,7 @@ class World:
     extracts: list[Extract]
     declared: dict[str, date] = field(default_factory=dict)
     allowance: int = 0
+    raw_days: int = 60
 
     @property
     def run(self) -> stages.Run:
@@ -83,6 +84,7 @@ class World:
             "week_start": self.rules.week_start,
             "horizon_days": self.rules.horizon_days,
             "late_data_allowance_days": self.allowance,
+            "raw_retention_days": self.raw_days,
             "segments": list(self.rules.segments),
             "brackets": {p: [list(b) for b in bs] for p, bs in self.rules.brackets.items()},
             "apps": [
@@ -91,6 +93,8 @@ class World:
                     "name": app_id,
                     "activity_events": sorted(self.rules.activity_events.get(app_id, ())),
                     "cohort_events": sorted(self.rules.cohort_events.get(app_id, ())),
+                    "creation_events": ["like"],
+                    "sharing_events": ["push"],
                 }
                 for app_id in ("plain", "ruled", "invited")
             ],
@@ -145,10 +149,10 @@ class World:
                 ledger.discard(con, extract.extract_id)
         extract.status = status
 
-    def prune(self, days: int) -> None:
+    def prune(self) -> None:
         run = self.run
         with connect(run.settings) as con:
-            prune(con, run.sources, days, run.now)
+            prune(con, run.sources, self.raw_days, run.now)
 
     def expected(self) -> dict[str, list[tuple[object, ...]]]:
         visible = [x for x in self.extracts if x.status == "landed"]
@@ -240,8 +244,8 @@ def cut_into_extracts(events: list[Any], chance: random.Random) -> list[Extract]
 
 
 @st.composite
-def worlds(draw: st.DrawFn) -> tuple[Any, date, dict[str, date], int, random.Random]:
-    """Rules, the first day of the history, declared days, an allowance, and the chance."""
+def worlds(draw: st.DrawFn) -> tuple[Any, date, dict[str, date], int, int, random.Random]:
+    """Rules, the first day of the history, declared days, an allowance, raw days, the chance."""
     first_day = SPANS[draw(st.sampled_from(sorted(SPANS)))]
     rules = oracle.Rules(
         timezone=draw(
@@ -259,7 +263,9 @@ def worlds(draw: st.DrawFn) -> tuple[Any, date, dict[str, date], int, random.Ran
     last_day = st.dates(first_day + timedelta(days=20), first_day + timedelta(days=DAYS + 20))
     declared = draw(st.dictionaries(st.sampled_from(["plain", "ruled"]), last_day))
     allowance = draw(st.sampled_from([0, 0, 2]))
-    return rules, first_day, declared, allowance, random.Random(draw(st.integers(0, 10**9)))
+    raw_days = draw(st.sampled_from([9, 25, 60]))
+    chance = random.Random(draw(st.integers(0, 10**9)))
+    return rules, first_day, declared, allowance, raw_days, chance
 
 
 @ONE_BUILD
@@ -267,7 +273,7 @@ def worlds(draw: st.DrawFn) -> tuple[Any, date, dict[str, date], int, random.Ran
 def test_builds_by_arrival_equal_a_full_build_and_the_oracle(
     world: Any, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    rules, first_day, declared, allowance, chance = world
+    rules, first_day, declared, allowance, raw_days, chance = world
     events = list(histories(rules, first_day, chance))
     there = World(
         tmp_path_factory.mktemp("world"),
@@ -275,6 +281,7 @@ def test_builds_by_arrival_equal_a_full_build_and_the_oracle(
         cut_into_extracts(events, chance),
         declared,
         allowance,
+        raw_days,
     )
     there.write_sources()
     waiting = list(there.extracts)
@@ -295,7 +302,7 @@ def test_builds_by_arrival_equal_a_full_build_and_the_oracle(
         by_arrival.append(stages.build(there.run).by_arrival)
         there.compare()
         if chance.random() < 0.25:
-            there.prune(chance.randint(5, 25))
+            there.prune()
     assert by_arrival == [False] + [True] * (len(by_arrival) - 1)
     run = there.run
     verification = verify(run.settings, run.sources)

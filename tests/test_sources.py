@@ -97,3 +97,69 @@ def test_a_missing_file_says_what_to_do(tmp_path):
 def test_what_is_not_a_mapping_is_refused(tmp_path, text):
     with pytest.raises(ConfigurationError, match="YAML|mapping"):
         load_sources(write(tmp_path, text))
+
+
+NOTES = """
+- {app_id: chat, date: 2026-01-02, kind: release, title: Two}
+- {app_id: chat, date: 2026-01-02, kind: price, title: Cheaper}
+"""
+
+
+def with_notes(folder: Path, notes: str) -> Path:
+    (folder / "beside").mkdir()
+    (folder / "beside" / "notes.yml").write_text(notes, encoding="utf-8")
+    return write(folder, f"launch_notes: beside/notes.yml\n{MINIMAL}")
+
+
+def test_launch_notes_are_read_from_the_file_beside(tmp_path):
+    notes = load_sources(with_notes(tmp_path, NOTES)).launch_notes
+    assert [(n.app_id, str(n.date), n.kind, n.title) for n in notes] == [
+        ("chat", "2026-01-02", "release", "Two"),
+        ("chat", "2026-01-02", "price", "Cheaper"),
+    ]
+    assert load_sources(write(tmp_path, MINIMAL)).launch_notes == ()
+
+
+def test_a_file_of_no_notes_has_none(tmp_path):
+    assert load_sources(with_notes(tmp_path, "# nothing has happened yet")).launch_notes == ()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (("app_id: chat", "app_id: chut"), "[0].app_id: 'chut' is not among the apps of"),
+        (("app_id: chat", "app_id: chut"), "(did you mean chat?)"),
+        (("kind: release", "kind: relase"), "[0].kind: 'relase' is no kind of note (did you mean"),
+        (("kind: release", "kind: x"), "(known: release, open_access, platform, campaign, price,"),
+        (("date: 2026-01-02", "date: soon"), "[0].date: "),
+        (("title: Two", 'title: ""'), "[0].title: String should have at least 1"),
+        (("title: Two", "tittle: Two"), "[0].tittle: unknown key (did you mean title?)"),
+        (("kind: price, title: Cheaper", "kind: release, title: Two"), "[1]: this note is given"),
+        (("- {app_id", "- [app_id"), "not valid YAML"),
+    ],
+)
+def test_an_error_of_a_note_names_its_file(tmp_path, change, message):
+    with pytest.raises(ConfigurationError) as caught:
+        load_sources(with_notes(tmp_path, NOTES.replace(*change, 1)))
+    assert str(caught.value).startswith(f"{tmp_path / 'beside' / 'notes.yml'}: ")
+    assert message in str(caught.value)
+
+
+@pytest.mark.parametrize("given", ["[]", "{a: b}", "5"])
+def test_launch_notes_are_given_by_their_file(tmp_path, given):
+    path = write(tmp_path, f"launch_notes: {given}\n{MINIMAL}")
+    with pytest.raises(ConfigurationError, match="launch_notes: give the path of a file"):
+        load_sources(path)
+
+
+def test_a_file_of_notes_is_a_list(tmp_path):
+    with pytest.raises(
+        ConfigurationError, match="notes.yml: the top level must be a list of notes"
+    ):
+        load_sources(with_notes(tmp_path, "app_id: chat"))
+
+
+def test_a_file_of_notes_that_is_not_there_is_named(tmp_path):
+    path = write(tmp_path, f"launch_notes: none.yml\n{MINIMAL}")
+    with pytest.raises(ConfigurationError, match="none.yml: no such file; launch_notes in"):
+        load_sources(path)

@@ -27,7 +27,9 @@ class SimulatedApp:
     and beyond the last it goes on with the last slope. A share ``heavy_share`` of the users is
     ``heavy_boost`` times as likely to be back as the average, the others are less likely, so that
     the average over all users is exactly the curve. ``more_events`` is the chance that one more
-    event follows on an active day. ``countries`` maps a country to (weight, hours ahead of UTC).
+    event follows on an active day. ``actions`` maps an event to its weight among (light, heavy)
+    users: heavy ones make things with the app, light ones look on. ``countries`` maps a country to
+    (weight, hours ahead of UTC).
     """
 
     app_id: str
@@ -40,7 +42,7 @@ class SimulatedApp:
     heavy_share: float
     heavy_boost: float
     more_events: float
-    actions: tuple[str, ...]
+    actions: dict[str, tuple[float, float]]
     platforms: dict[str, float]
     countries: dict[str, tuple[float, float]]
     channels: dict[str, tuple[float, float]]
@@ -102,7 +104,11 @@ SPIKE = SimulatedApp(
     heavy_share=0.15,
     heavy_boost=4.0,
     more_events=0.62,
-    actions=("video_created", "video_watched", "video_shared"),
+    actions={
+        "video_created": (0.04, 0.55),
+        "video_watched": (0.93, 0.20),
+        "video_shared": (0.03, 0.25),
+    },
     platforms={"ios": 0.86, "android": 0.0, "web": 0.14},
     countries={"US": (0.62, -5), "JP": (0.16, 9), "CA": (0.12, -5), "KR": (0.10, 9)},
     channels={
@@ -127,7 +133,12 @@ HABIT = SimulatedApp(
     heavy_share=0.30,
     heavy_boost=1.9,
     more_events=0.42,
-    actions=("clip_watched", "clip_liked", "clip_shared", "comment_posted"),
+    actions={
+        "clip_watched": (0.70, 0.50),
+        "clip_liked": (0.20, 0.24),
+        "clip_shared": (0.06, 0.14),
+        "comment_posted": (0.04, 0.12),
+    },
     platforms={"ios": 0.42, "android": 0.55, "web": 0.03},
     countries={
         "US": (0.34, -5),
@@ -159,7 +170,11 @@ LEAKY = SimulatedApp(
     heavy_share=0.20,
     heavy_boost=3.0,
     more_events=0.50,
-    actions=("photo_edited", "filter_applied", "photo_exported"),
+    actions={
+        "photo_edited": (0.34, 0.45),
+        "filter_applied": (0.56, 0.25),
+        "photo_exported": (0.10, 0.30),
+    },
     platforms={"ios": 0.38, "android": 0.62, "web": 0.0},
     countries={"US": (0.40, -5), "GB": (0.18, 0), "MX": (0.22, -6), "PH": (0.20, 8)},
     channels={

@@ -101,7 +101,12 @@ def simulate(con: duckdb.DuckDBPyConnection, app: SimulatedApp, seed: int) -> No
     almost_midnight = epoch_ms(app.first_day) + app.days * DAY_MS - BEFORE_MIDNIGHT_MS
     ts_ms[last] = max(int(ts_ms[last]), almost_midnight)
 
-    action = _choose(draw("action", len(position)), [1.0] * len(app.actions))
+    action_draws = draw("action", len(position))
+    action = np.where(
+        np.repeat(is_heavy[user_no], per_day),
+        _choose(action_draws, [heavy for _, heavy in app.actions.values()]),
+        _choose(action_draws, [light for light, _ in app.actions.values()]),
+    )
     is_first_ever = np.repeat(day_n == 0, per_day) & (position == 0)
     event_name = np.where(is_first_ever, 0, np.where(position == 0, 1, action + 2))
     columns = {

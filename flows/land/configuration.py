@@ -30,6 +30,10 @@ _REPLACE = {
             source->>'identity'
         from (select unnest(from_json($events, '["json"]')) as source)
     """,
+    "raw.launch_notes": """
+        select note->>'app_id', (note->>'date')::date, note->>'kind', note->>'title'
+        from (select unnest(from_json($launch_notes, '["json"]')) as note)
+    """,
     "raw.reject_shares": """
         select
             source->>'name',
@@ -40,8 +44,8 @@ _REPLACE = {
 
 
 def write_configuration(con: duckdb.DuckDBPyConnection, sources: Sources) -> None:
-    """Replace the tables of apps, their store ids and sources by what ``sources`` says now."""
-    document = sources.model_dump(mode="json", include={"apps", "events"})
+    """Replace the tables of apps, sources and launch notes by what ``sources`` says now."""
+    document = sources.model_dump(mode="json", include={"apps", "events", "launch_notes"})
     document["files"] = [
         source.model_dump(mode="json", include={"name", "rejects"})
         for source in sources.all

@@ -269,6 +269,52 @@ def test_truth_lies_in_the_interval_that_is_measured(
     assert low <= read_truth(demo_folder).retention[app_id][day_n] <= high
 
 
+@pytest.mark.parametrize(
+    ("app_id", "event_name", "at_least"),
+    [
+        ("spike", "video_created", 2.5),
+        ("habit", "comment_posted", 1.1),
+        ("leaky", "photo_edited", 1.1),
+    ],
+)
+def test_who_makes_something_on_the_first_day_comes_back_more_often(
+    con: duckdb.DuckDBPyConnection, app_id: str, event_name: str, at_least: float
+) -> None:
+    rates = con.execute(
+        """
+        with first_days as (
+            select users.user_id, users.cohort_date, bool_or(event_name = $event_name) as created,
+            from users
+            inner join events using (app_id, user_id)
+            where app_id = $app_id and event_time::date = cohort_date
+            group by all
+        )
+        select created, count(day) / count(*)
+        from first_days
+        left join user_days
+            on user_days.app_id = $app_id and user_days.user_id = first_days.user_id
+            and user_days.day = first_days.cohort_date + 1
+        group by created
+        """,
+        {"app_id": app_id, "event_name": event_name},
+    ).fetchall()
+    of = dict(rates)
+
+    assert of[True] > at_least * of[False]
+
+
+def test_the_sources_file_names_events_that_are_there(con: duckdb.DuckDBPyConnection) -> None:
+    named = [
+        (app.app_id, event)
+        for app in load_sources(PROJECT_ROOT / "profiles" / "sources.yml").apps
+        for event in (*app.creation_events, *app.sharing_events)
+    ]
+    there = con.execute("select distinct app_id, event_name from events").fetchall()
+
+    assert len(named) == 6
+    assert set(named) <= set(there)
+
+
 def test_the_sources_file_speaks_of_the_same_apps_and_days() -> None:
     sources = load_sources(PROJECT_ROOT / "profiles" / "sources.yml")
 

@@ -17,6 +17,10 @@ CURVES = "marts.fct_retention_curves"
 GROWTH = "marts.fct_growth_accounting"
 ACTIVITY = "marts.fct_app_activity_daily"
 RANKS = "marts.fct_app_ranks_daily"
+BEHAVIOUR = "marts.fct_retention_by_behaviour"
+SHAPE = "marts.fct_growth_shape"
+VELOCITY = "marts.fct_launch_velocity"
+EFFECTS = "marts.fct_launch_effects"
 INSTALLS = "marts.fct_installs_daily"
 SUMMARY = "marts.fct_rank_summary"
 COMPANY = "marts.fct_rank_company"
@@ -311,6 +315,84 @@ PROVOCATIONS = [
     ),
     ("fct_app_activity_daily", "every app with users", f"truncate {ACTIVITY}"),
     ("fct_app_activity_daily", "the new users", f"update {ACTIVITY} set new_users = 1"),
+    ("fct_retention_by_behaviour", "one row per", repeat_row(BEHAVIOUR)),
+    ("fct_retention_by_behaviour", "0 <= retained", f"update {BEHAVIOUR} set retained_users = 4"),
+    ("fct_retention_by_behaviour", "the rate is", f"update {BEHAVIOUR} set retention_rate = 0.4"),
+    ("fct_retention_by_behaviour", "the rate is", f"update {BEHAVIOUR} set ci_high = 0.1"),
+    (
+        "fct_retention_by_behaviour",
+        "each behaviour tells apart",
+        f"delete from {BEHAVIOUR} where not did",
+    ),
+    (
+        "fct_retention_by_behaviour",
+        "each behaviour tells apart",
+        f"update {BEHAVIOUR} set event_share = 0.6",
+    ),
+    (
+        "fct_retention_by_behaviour",
+        "its users are no more",
+        f"update {TRIANGLE} set retained_users = 0 where {FIRST_CELL}",
+    ),
+    (
+        "fct_retention_by_behaviour",
+        "an app has at most 30",
+        f"insert into {BEHAVIOUR} by name select rows.* replace ('e' || i as value)"
+        f" from {BEHAVIOUR} as rows, range(30) as numbers (i) where behaviour = 'event'",
+    ),
+    ("fct_growth_shape", "one row per", repeat_row(SHAPE)),
+    ("fct_growth_shape", "its days are those", f"delete from {SHAPE} where app_id = 'gamma'"),
+    ("fct_growth_shape", "its days are those", f"update {SHAPE} set active_users_7d = 4"),
+    ("fct_growth_shape", "new users add up", f"update {SHAPE} set new_users_7d = 1"),
+    ("fct_growth_shape", "new users add up", f"update {SHAPE} set cumulative_users = 3"),
+    ("fct_growth_shape", "shares lie between", f"update {SHAPE} set new_users_vs_peak = 2"),
+    ("fct_growth_shape", "shares lie between", f"update {SHAPE} set new_user_share = 0.5"),
+    (
+        "fct_growth_shape",
+        "on a week's last day",
+        f"update {GROWTH} set is_complete = true, completes_on = '2024-01-04', quick_ratio = 5"
+        " where period = 'week'",
+    ),
+    ("fct_growth_shape", "ratios are not negative", f"update {SHAPE} set quick_ratio_7d = -1"),
+    (
+        "fct_growth_shape",
+        "ratios are not negative",
+        f"update {SHAPE} set arrives_but_leaves = true",
+    ),
+    ("fct_launch_velocity", "one row per", repeat_row(VELOCITY)),
+    ("fct_launch_velocity", "days since", f"update {VELOCITY} set launch_date = '2024-01-03'"),
+    ("fct_launch_velocity", "days since", f"update {VELOCITY} set days_since_launch = 1"),
+    (
+        "fct_launch_velocity",
+        "a larger number",
+        f"update {VELOCITY} set reached_on = '2024-01-03' where milestone = 2",
+    ),
+    (
+        "fct_launch_velocity",
+        "a larger number",
+        f"update {VELOCITY} set reached_on = null where milestone = 2",
+    ),
+    (
+        "fct_launch_velocity",
+        "a number of users",
+        f"update {VELOCITY} set reached_on = '2024-01-04' where milestone = 4",
+    ),
+    ("launch_notes", "one row per", repeat_row("marts.launch_notes")),
+    ("launch_notes", "every launch note", "delete from marts.launch_notes where kind = 'price'"),
+    ("launch_notes", "no launch note lies", "update marts.launch_notes set note_date='2020-01-02'"),
+    ("fct_launch_effects", "one row per", repeat_row(EFFECTS)),
+    ("fct_launch_effects", "every launch note", f"delete from {EFFECTS} where app_id = 'alpha'"),
+    (
+        "fct_launch_effects",
+        "users and rates",
+        f"update {TRIANGLE} set retained_users = 0 where {FIRST_CELL}",
+    ),
+    ("fct_launch_effects", "users and rates", f"update {EFFECTS} set users_after = 5"),
+    ("fct_launch_effects", "the difference", f"update {EFFECTS} set difference = 0.4"),
+    ("fct_launch_effects", "the difference", f"update {EFFECTS} set ci_low = 0.6, ci_high = 0.7"),
+    ("fct_launch_effects", "beyond noise", f"update {EFFECTS} set is_beyond_noise = true"),
+    ("fct_launch_effects", "beyond noise", f"update {EFFECTS} set noise = 0.9"),
+    ("fct_launch_effects", "a comparison is complete", f"update {EFFECTS} set is_complete = true"),
     ("fct_installs_daily", "one row per", repeat_row(INSTALLS)),
     (
         "fct_installs_daily",

@@ -27,6 +27,10 @@ visit_ends as (
             {{ add_days('activity_date', 7) }}
         ) as leaves_week_on,
         least(
+            coalesce(next_date, {{ add_days('activity_date', 14) }}),
+            {{ add_days('activity_date', 14) }}
+        ) as leaves_fortnight_on,
+        least(
             coalesce(next_date, {{ add_days('activity_date', var('mau_days')) }}),
             {{ add_days('activity_date', var('mau_days')) }}
         ) as leaves_month_on
@@ -41,6 +45,7 @@ movements as (
         new_users,
         events,
         active_users as wau_change,
+        active_users as fortnight_change,
         active_users as mau_change
     from active
     union all
@@ -51,9 +56,22 @@ movements as (
         0 as new_users,
         0 as events,
         -sum(version) as wau_change,
+        0 as fortnight_change,
         0 as mau_change
     from visit_ends
     group by app_id, leaves_week_on
+    union all
+    select
+        app_id,
+        leaves_fortnight_on as activity_date,
+        0 as active_users,
+        0 as new_users,
+        0 as events,
+        0 as wau_change,
+        -sum(version) as fortnight_change,
+        0 as mau_change
+    from visit_ends
+    group by app_id, leaves_fortnight_on
     union all
     select
         app_id,
@@ -62,6 +80,7 @@ movements as (
         0 as new_users,
         0 as events,
         0 as wau_change,
+        0 as fortnight_change,
         -sum(version) as mau_change
     from visit_ends
     group by app_id, leaves_month_on
@@ -75,6 +94,7 @@ changes as (
         sum(new_users) as new_users,
         sum(events) as events,
         sum(wau_change) as wau_change,
+        sum(fortnight_change) as fortnight_change,
         sum(mau_change) as mau_change
     from movements
     group by app_id, activity_date
@@ -88,6 +108,7 @@ final as (
         {{ plus_standing('changes', 'new_users') }} as new_users,
         {{ plus_standing('changes', 'events') }} as events,
         {{ plus_standing('changes', 'wau_change') }} as wau_change,
+        {{ plus_standing('changes', 'fortnight_change') }} as fortnight_change,
         {{ plus_standing('changes', 'mau_change') }} as mau_change
     from changes {{ join_standing('changes', ['app_id', 'activity_date']) }}
 )

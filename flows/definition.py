@@ -30,11 +30,12 @@ def dbt_variables(sources: Sources) -> dict[str, Any]:
 
 
 def definition_hash(sources: Sources) -> str:
-    """A hash of what defines the numbers: models, macros, and the sources file's definitions."""
+    """A hash of what defines the numbers: models, macros, seeds, and the sources file's definitions."""
     digest = hashlib.sha256()
     project = PROJECT_ROOT / "dbt_project"
-    for folder in (project / "models", project / "macros"):
-        for path in sorted((*folder.rglob("*.sql"), *folder.rglob("*.yml"))):
+    for folder in (project / "models", project / "macros", project / "seeds"):
+        paths = (path for kind in ("sql", "yml", "csv") for path in folder.rglob(f"*.{kind}"))
+        for path in sorted(paths):
             digest.update(str(path.relative_to(project)).encode() + b"\0" + path.read_bytes())
     digest.update((project / "dbt_project.yml").read_bytes())
     digest.update(json.dumps(dbt_variables(sources), sort_keys=True).encode())

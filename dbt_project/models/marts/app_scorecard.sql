@@ -16,8 +16,9 @@ cohort_sizes as (
     where users > 0
 ),
 
-rank_summary as (
-    select * from {{ ref('fct_rank_summary') }}
+peaks as (
+    select * from {{ ref('int_app_peaks') }}
+    where peak_kind = 'rank'
 ),
 
 cohort_counts as (
@@ -56,25 +57,6 @@ started as (
     left join cohort_counts on apps.app_id = cohort_counts.app_id
 ),
 
--- An app has one peak: the best rank on any chart, the earliest where several are equal.
-peaks as (
-    select
-        app_id,
-        peak_rank,
-        peak_date,
-        storefront,
-        chart,
-        latest_rank,
-        latest_state,
-        latest_date,
-        row_number() over (
-            partition by app_id
-            order by peak_rank asc, peak_date asc, store asc, storefront asc, chart asc, genre asc, store_app_id asc
-        ) as precedence
-    from rank_summary
-    where peak_rank is not null
-),
-
 final as (
     select
         apps.app_id,
@@ -102,10 +84,7 @@ final as (
         peaks.latest_date as latest_rank_date
     from started as apps
     left join milestones on apps.app_id = milestones.app_id
-    left join peaks
-        on
-            apps.app_id = peaks.app_id
-            and peaks.precedence = 1
+    left join peaks on apps.app_id = peaks.app_id
 )
 
 select * from final

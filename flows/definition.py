@@ -30,7 +30,7 @@ def dbt_variables(sources: Sources) -> dict[str, Any]:
 
 
 def definition_hash(sources: Sources) -> str:
-    """A hash of what defines the numbers: models, macros, seeds, and the sources file's definitions."""
+    """A hash of what defines the numbers: models, macros, seeds, the sources file's definitions."""
     digest = hashlib.sha256()
     project = PROJECT_ROOT / "dbt_project"
     for folder in (project / "models", project / "macros", project / "seeds"):

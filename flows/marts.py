@@ -17,6 +17,9 @@ GRAIN: dict[str, tuple[str, ...]] = {
     "fct_app_ranks_daily": (*_CHART, "rank_date"),
     "fct_rank_summary": _CHART,
     "fct_installs_daily": ("app_id", "store", "install_date"),
+    "fct_reviews_weekly": ("app_id", "store", "week_start"),
+    "fct_review_themes": ("app_id", "theme", "period"),
+    "review_samples": ("app_id", "theme", "sample_n"),
     "data_freshness": ("source",),
     "late_arrivals": ("source", "within_days"),
 }

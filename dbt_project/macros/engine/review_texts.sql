@@ -52,14 +52,18 @@
 {%- endmacro %}
 
 {% macro duckdb__without_contacts(text) -%}
+    {%- set not_in_address = '\\s\\p{Han}\\p{Hiragana}\\p{Katakana}、。，！？）' -%}
+    {%- set path = '[^' ~ not_in_address ~ ']*[^' ~ not_in_address ~ ',.;:!?)]' -%}
+    {%- set domain = '\\b[a-z0-9-]+([.][a-z0-9-]+)*[.](com|net|org|io|app|me|co|ly|gg|tv|jp|cn|tw|es|mx|ru)\\b' -%}
+    {%- set messenger = '微信|wechat|weixin|whatsapp|telegram|line|qq|insta(gram)?|discord|snapchat|tiktok|kakao' -%}
     {%- set patterns = [
-        '[\p{L}\p{N}._%+-]+[@＠][\p{L}\p{N}-]+([.．][\p{L}\p{N}-]+)+',
-        '(https?://|www[.])[^\s\p{Han}\p{Hiragana}\p{Katakana}、。，！？）]+',
-        '\\b[a-z0-9-]+([.][a-z0-9-]+)*[.](com|net|org|io|app|me|co|ly|gg|tv|jp|cn|tw|es|mx|ru)\\b(/[^\s\p{Han}\p{Hiragana}\p{Katakana}、。，！？）]*)?',
-        '[@＠][\p{L}\p{N}_.-]*[\p{L}\p{N}_]',
-        '(微信|wechat|weixin|whatsapp|telegram|line|qq|instagram|insta|discord|snapchat|tiktok|kakao)\s*(号|號|群|id|user)?\s*[:：]\s*[a-z0-9_.-]{3,}',
-        '(微信|qq)\s*(号|號|群)?\s*[a-z0-9_-]{5,}',
-        '[+]?[(（]?\p{Nd}([\s()（）.–-]{0,2}\p{Nd}){6,}',
+        '[\\p{L}\\p{N}._%+-]+[@＠][\\p{L}\\p{N}-]+([.．][\\p{L}\\p{N}-]+)+',
+        '(https?://|www[.])' ~ path,
+        domain ~ '(/(' ~ path ~ ')?)?',
+        '[@＠][\\p{L}\\p{N}_.-]*[\\p{L}\\p{N}_]',
+        '(' ~ messenger ~ ')\\s*(号|號|群|id|user)?\\s*[:：]\\s*[a-z0-9_.-]{3,}',
+        '(微信|qq)\\s*(号|號|群)?\\s*[a-z0-9_-]{5,}',
+        '[+]?[(（]?\\p{Nd}([\\s()（）.–-]{0,2}\\p{Nd}){6,}',
     ] -%}
     {%- set ns = namespace(expression=text) -%}
     {%- for pattern in patterns -%}
@@ -76,10 +80,11 @@
 {#- Where the last space lies in the first half, the text does without spaces and is cut at a letter. -#}
 {% macro duckdb__cut_at_word_end(text, most_letters) -%}
     {%- set head = 'left_grapheme(' ~ text ~ ', ' ~ most_letters ~ ' + 1)' -%}
-    {%- set whole_words = "regexp_replace(" ~ head ~ ", '[\s\p{P}]+[^\s]*$', '')" -%}
+    {%- set whole_words = "regexp_replace(" ~ head ~ ", '[\\s\\p{P}]*\\s\\S*$', '')" -%}
     case
         when length_grapheme({{ text }}) <= {{ most_letters }} then {{ text }}
-        when length_grapheme({{ whole_words }}) * 2 >= {{ most_letters }} then {{ whole_words }} || '…'
+        when length_grapheme({{ whole_words }}) between {{ most_letters // 2 }} and {{ most_letters }}
+            then {{ whole_words }} || '…'
         else left_grapheme({{ text }}, {{ most_letters }}) || '…'
     end
 {%- endmacro %}

@@ -13,8 +13,10 @@ STALE_AFTER_DAYS = 3
 # Whatever identifies a user, by any of the names under which it may slip into a mart.
 _USER_LEVEL_COLUMN = (
     "regexp_full_match(lower(column_name),"
-    " '(.*_)?(user|device|visitor|anonymous|install|advertising)_?(id|key|hash|uuid)s?')"
-    " or lower(column_name) in ('event_id', 'email', 'ip', 'ip_address', 'idfa', 'gaid', 'idfv')"
+    " '(.*_)?(user|device|visitor|anonymous|install|advertising|author|review|reviewer)_?"
+    "(id|key|hash|uuid|name)s?')"
+    " or lower(column_name) in ('event_id', 'email', 'ip', 'ip_address', 'idfa', 'gaid', 'idfv',"
+    " 'author', 'reviewer')"
 )
 
 

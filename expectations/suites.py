@@ -13,6 +13,7 @@ from expectations.raw_charts import raw_charts
 from expectations.raw_events import raw_events
 from expectations.raw_reports import raw_reports
 from expectations.retention import cohort_triangle, retention_curves
+from expectations.reviews import review_samples, review_themes, reviews_weekly
 from expectations.scorecard import apps, freshness, late_arrivals, privacy, scorecard
 
 
@@ -44,6 +45,9 @@ def mart_suites() -> tuple[Suite, ...]:
         forecasts(),
         forecast_curves(),
         forecast_backtest(),
+        reviews_weekly(),
+        review_themes(),
+        review_samples(),
         scorecard(),
         verdict(),
         freshness(),

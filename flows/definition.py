@@ -45,15 +45,20 @@ def defining_files() -> list[Path]:
         project / "dbt_project.yml",
         *(
             path
-            for folder in (project / "models", project / "macros", PROJECT_ROOT / "flows/outlook")
+            for folder in (
+                project / "models",
+                project / "macros",
+                project / "seeds",
+                PROJECT_ROOT / "flows" / "outlook",
+            )
             for path in sorted(folder.rglob("*"))
-            if path.suffix in (".py", ".sql", ".yml")
+            if path.suffix in (".csv", ".py", ".sql", ".yml")
         ),
     ]
 
 
 def definition_hash(sources: Sources) -> str:
-    """A hash of what defines the numbers: models, macros, outlook, and the sources file."""
+    """A hash of what defines the numbers: models, macros, seeds, outlook, the sources file."""
     digest = hashlib.sha256()
     for path in defining_files():
         digest.update(str(path.relative_to(PROJECT_ROOT)).encode() + b"\0" + path.read_bytes())

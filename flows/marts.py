@@ -34,6 +34,9 @@ GRAIN: dict[str, tuple[str, ...]] = {
     "fct_forecasts": ("app_id", "cohort_group", "definition", "day_n"),
     "fct_forecast_curves": ("app_id", "day_n"),
     "fct_forecast_backtest": ("app_id", "as_of", "definition", "day_n", "method"),
+    "fct_reviews_weekly": ("app_id", "store", "week_start"),
+    "fct_review_themes": ("app_id", "theme", "period"),
+    "review_samples": ("app_id", "theme", "sample_n"),
     "data_freshness": ("source",),
     "late_arrivals": ("source", "within_days"),
 }

@@ -22,7 +22,7 @@ from flows.settings import Settings
 from flows.sources import Sources
 from flows.sql import text_in_sql
 
-USER_LEVEL_COLUMNS = ("user_key", "user_id", "event_id")
+USER_LEVEL_COLUMNS = ("user_key", "user_id", "event_id", "review_id", "author", "author_key")
 """Columns that no published table may have, in whatever case."""
 
 SWAPPED = ("marts.duckdb", "parquet", "site", "manifest.json")

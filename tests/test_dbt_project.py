@@ -38,6 +38,9 @@ MARTS = {
     "fct_launch_effects",
     "fct_growth_shape",
     "fct_launch_velocity",
+    "fct_reviews_weekly",
+    "fct_review_themes",
+    "review_samples",
     "app_scorecard",
     "data_freshness",
     "late_arrivals",
@@ -104,6 +107,26 @@ HISTORY = f"""
         ('sales', 'apple', '42', '2024-01-01', 'JP', 'downloads', 99000, 'i', '2024-01-03'),
         ('sales', 'apple', '42', '2024-01-02', 'JP', 'downloads', 600, 'i', '2024-01-03'),
         ('sales', 'apple', '42', '2024-01-02', 'US', 'downloads', 400, 'i', '2024-01-03');
+    insert into raw.extracts values (
+        'r', 'reviews', 'reviews', 'itunes_reviews', 'file', 'checksum-r', 1,
+        timestamp '2024-01-09', 4, 4, 0, 0, timestamp '2023-12-31 16:00:00',
+        timestamp '2024-01-08 16:00:00', 'landed', timestamp '2024-01-09', null, null, null
+    );
+    insert into raw.app_reviews by name
+    select
+        'reviews' as source, 'apple' as store, store_app_id, 'jp' as storefront, review_id, rating,
+        '1.0' as app_version, title, body, md5(review_id)::uuid as author_key,
+        reviewed_at::timestamp as reviewed_at, 'r' as extract_id,
+        timestamp '2024-01-09' as landed_at,
+    from (values
+        ('42', 'r1', 5, '最高', '友達にシェアしました。',
+            '2023-12-31 16:00:00'), -- new year in Tokyo
+        ('42', 'r2', 4, 'Nice', 'Sharing works; write to me@mail.example.com.',
+            '2024-01-02 01:00:00'),
+        ('42', 'r2', 1, 'Crashes now', 'It was nice; write to me@mail.example.com, please.',
+            '2024-01-03 01:00:00'),
+        ('77', 'r3', 1, 'Crash', 'Of an app that nobody tracks.', '2024-01-03 01:00:00')
+    ) as r (store_app_id, review_id, rating, title, body, reviewed_at);
     insert into raw.chart_ranks values
         ('chart-1', 1, '42', 'Reel - the app', null, null, 'c'),
         ('chart-1', 2, '77', 'Other', null, null, 'c'),
@@ -422,6 +445,59 @@ def test_a_launch_note_without_complete_cohorts_says_when(con: duckdb.DuckDBPyCo
     ]
 
 
+def test_reviews_are_told_by_week_and_by_the_peak(con: duckdb.DuckDBPyConnection) -> None:
+    assert con.execute("from marts.fct_reviews_weekly order by all").fetchall() == [
+        ("reel", "apple", day("01-01"), 2, 3.0, 1, 0, 0, 0, 1, True),
+        ("reel", "apple", day("01-08"), None, None, None, None, None, None, None, False),
+    ]
+    assert con.execute("""
+        select theme, period, reviews, mentions, share, mean_rating
+        from marts.fct_review_themes
+        where theme in ('sharing', 'crashes') and period <> 'all'
+        order by theme, period desc
+    """).fetchall() == [
+        ("crashes", "before_peak", 1, 0, 0.0, None),
+        ("crashes", "after_peak", 1, 1, 1.0, 1.0),
+        ("sharing", "before_peak", 1, 1, 1.0, 5.0),
+        ("sharing", "after_peak", 1, 0, 0.0, None),
+    ]
+
+
+def test_a_sample_names_nobody(con: duckdb.DuckDBPyConnection) -> None:
+    columns = "theme, sample_n, reviewed_on, rating, storefront, language, quote"
+    assert con.execute(f"select {columns} from marts.review_samples").fetchall() == [
+        (
+            "crashes",
+            1,
+            day("01-03"),
+            1,
+            "jp",
+            "en",
+            "Crashes now: It was nice; write to [removed], please.",
+        )
+    ]
+
+
+def test_seeds_have_keywords_of_every_theme_in_every_language(
+    con: duckdb.DuckDBPyConnection,
+) -> None:
+    counts = con.execute("""
+        select theme, language, count(*) from seeds.review_themes group by all
+    """).fetchall()
+    assert len(counts) == 8 * 4
+    assert min(count for _, _, count in counts) >= 5
+    # a word that two languages share would make a review in the one look like one in the other
+    assert (
+        con.execute("""
+        select en.keyword, es.keyword
+        from seeds.review_themes as en, seeds.review_themes as es
+        where en.language = 'en' and es.language = 'es'
+            and starts_with(strip_accents(en.keyword), strip_accents(es.keyword))
+    """).fetchall()
+        == []
+    )
+
+
 def test_freshness_counts_what_is_held_back(con: duckdb.DuckDBPyConnection) -> None:
     rows = con.execute("""
         select source, kind, app_id, extracts_landed, extracts_quarantined, rows_landed
@@ -430,6 +506,7 @@ def test_freshness_counts_what_is_held_back(con: duckdb.DuckDBPyConnection) -> N
     assert rows == [
         ("charts", "ranks", None, 1, 0, 3),
         ("reel_events", "events", "reel", 2, 1, 9),
+        ("reviews", "reviews", None, 1, 0, 4),
         ("sales", "installs", None, 1, 0, 2),
         ("young_events", "events", "young", 1, 0, 2),
     ]

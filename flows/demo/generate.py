@@ -9,6 +9,7 @@ import duckdb
 
 from flows.demo.charts import write_charts
 from flows.demo.extracts import VENDORS, count_deliveries, write_extracts
+from flows.demo.reviews import write_reviews
 from flows.demo.simulate import simulate
 from flows.demo.truth import TRUTH_FILE, DemoTruth, read_truth, write_truth
 from flows.errors import AfterhypeError
@@ -23,9 +24,9 @@ is measured: the third that was tried. That is a property of this seed, not a pr
 def generate(target: Path, seed: int = SEED) -> DemoTruth:
     """Write the demo's extracts and their truth into ``target`` and return the truth.
 
-    The folder holds spike/, habit/, leaky/, charts/ and truth.json. If this version has written it
-    from this seed before, nothing is touched. Raises AfterhypeError when ``target`` holds anything
-    that the demo has not written.
+    The folder holds spike/, habit/, leaky/, charts/, reviews/ and truth.json. If this version has
+    written it from this seed before, nothing is touched. Raises AfterhypeError when ``target``
+    holds anything that the demo has not written.
     """
     if written := _already_written(target, seed):
         return written
@@ -52,7 +53,10 @@ def _write(folder: Path, seed: int) -> DemoTruth:
             write_extracts(con, vendor, seed, folder / vendor.app.app_id)
             apps[vendor.app.app_id] = count_deliveries(con, vendor.app)
     charts = write_charts(folder / "charts", seed)
-    truth = DemoTruth(generator_version=GENERATOR_VERSION, seed=seed, apps=apps, charts=charts)
+    reviews = write_reviews(folder / "reviews", seed)
+    truth = DemoTruth(
+        generator_version=GENERATOR_VERSION, seed=seed, apps=apps, charts=charts, reviews=reviews
+    )
     write_truth(folder, truth)
     return truth
 

@@ -50,15 +50,15 @@ def simulate(con: duckdb.DuckDBPyConnection, app: SimulatedApp, seed: int) -> No
     is_heavy = draw("heavy", users) < app.heavy_share
     channel = np.where(
         is_heavy,
-        _choose(draw("channel", users), [heavy for _, heavy in app.channels.values()]),
-        _choose(draw("channel", users), [light for light, _ in app.channels.values()]),
+        choose(draw("channel", users), [heavy for _, heavy in app.channels.values()]),
+        choose(draw("channel", users), [light for light, _ in app.channels.values()]),
     )
     columns = {
         "user_no": np.arange(users, dtype=np.int64),
         "cohort_day": cohort_day,
         "is_heavy": is_heavy,
-        "platform": _choose(draw("platform", users), app.platforms.values()),
-        "country": _choose(draw("country", users), [w for w, _ in app.countries.values()]),
+        "platform": choose(draw("platform", users), app.platforms.values()),
+        "country": choose(draw("country", users), [w for w, _ in app.countries.values()]),
         "channel": channel,
     }
     con.register("user_arrays", columns)
@@ -104,8 +104,8 @@ def simulate(con: duckdb.DuckDBPyConnection, app: SimulatedApp, seed: int) -> No
     action_draws = draw("action", len(position))
     action = np.where(
         np.repeat(is_heavy[user_no], per_day),
-        _choose(action_draws, [heavy for _, heavy in app.actions.values()]),
-        _choose(action_draws, [light for light, _ in app.actions.values()]),
+        choose(action_draws, [heavy for _, heavy in app.actions.values()]),
+        choose(action_draws, [light for light, _ in app.actions.values()]),
     )
     is_first_ever = np.repeat(day_n == 0, per_day) & (position == 0)
     event_name = np.where(is_first_ever, 0, np.where(position == 0, 1, action + 2))
@@ -128,7 +128,8 @@ def simulate(con: duckdb.DuckDBPyConnection, app: SimulatedApp, seed: int) -> No
     con.unregister("event_arrays")
 
 
-def _choose(draws: Floats, weights: Iterable[float]) -> Integers:
+def choose(draws: Floats, weights: Iterable[float]) -> Integers:
+    """For each draw the position of one of the weights, as likely as it is heavy."""
     bounds = np.cumsum(np.array(list(weights), dtype=np.float64))
     return np.searchsorted(bounds[:-1] / bounds[-1], draws, side="right").astype(np.int64)
 

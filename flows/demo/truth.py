@@ -51,6 +51,24 @@ class ChartTruth(_Frozen):
     spike_ranks: dict[str, dict[str, int | None]]
 
 
+class ReviewTruth(_Frozen):
+    """The review feeds. Always ``rows == sum(reviews) + edits + duplicates + rejects``.
+
+    ``reviews`` counts the distinct reviews by app; ``edits`` the later versions of them;
+    ``duplicates`` the versions that a second feed delivers again; ``rejects`` the entries that are
+    no review. ``mentions`` counts, by app and theme, the reviews whose last version was written to
+    speak of it.
+    """
+
+    files: int
+    rows: int
+    reviews: dict[str, int]
+    edits: int
+    duplicates: int
+    rejects: int
+    mentions: dict[str, dict[str, int]]
+
+
 class DemoTruth(_Frozen):
     """The whole demo: which generator made it, from which seed, and what is in it."""
 
@@ -58,6 +76,7 @@ class DemoTruth(_Frozen):
     seed: int
     apps: dict[str, AppTruth]
     charts: ChartTruth = Field(repr=False)
+    reviews: ReviewTruth = Field(repr=False)
 
     @property
     def retention(self) -> dict[str, dict[int, float]]:
@@ -82,7 +101,8 @@ class DemoTruth(_Frozen):
 
     @property
     def files(self) -> int:
-        return self.charts.files + sum(app.files for app in self.apps.values())
+        of_events = sum(app.files for app in self.apps.values())
+        return of_events + self.charts.files + self.reviews.files
 
 
 def write_truth(target: Path, truth: DemoTruth) -> None:

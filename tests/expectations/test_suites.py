@@ -25,6 +25,9 @@ INSTALLS = "marts.fct_installs_daily"
 SUMMARY = "marts.fct_rank_summary"
 COMPANY = "marts.fct_rank_company"
 MOVERS = "marts.fct_chart_movers"
+WEEKS = "marts.fct_reviews_weekly"
+THEMES = "marts.fct_review_themes"
+SAMPLES = "marts.review_samples"
 SCORECARD = "marts.app_scorecard"
 FIRST_CELL = "cohort_date = '2024-01-01' and day_n = 1"
 MANY_EVENTS = """
@@ -403,6 +406,34 @@ PROVOCATIONS = [
     ("fct_installs_daily", "there are installs", f"truncate {INSTALLS}"),
     ("fct_installs_daily", "no day is missing", f"update {INSTALLS} set missing_days = 1"),
     ("fct_installs_daily", "uninstalls are fewer", f"update {INSTALLS} set uninstalls = 9999999"),
+    ("fct_reviews_weekly", "one row per", repeat_row(WEEKS)),
+    ("fct_reviews_weekly", "the stars add up", f"update {WEEKS} set stars_2 = 1 where is_complete"),
+    ("fct_reviews_weekly", "the stars add up", f"update {WEEKS} set mean_rating = 2"),
+    ("fct_reviews_weekly", "incomplete weeks", f"update {WEEKS} set is_complete = true"),
+    (
+        "fct_reviews_weekly",
+        "an app's weeks",
+        f"update {WEEKS} set week_start = '2024-01-15' where not is_complete",
+    ),
+    ("fct_reviews_weekly", "there are weeks", f"truncate {WEEKS}"),
+    ("fct_review_themes", "one row per", repeat_row(THEMES)),
+    ("fct_review_themes", "the share is", f"update {THEMES} set share = 0.5"),
+    ("fct_review_themes", "the share is", f"update {THEMES} set ci_low = null"),
+    (
+        "fct_review_themes",
+        "before and after",
+        f"update {THEMES} set reviews = 2 where period = 'all'",
+    ),
+    ("fct_review_themes", "the mean rating", f"update {THEMES} set mean_rating = 0"),
+    ("fct_review_themes", "some of an app's", f"update {THEMES} set reviews = 100, mentions = 0"),
+    ("review_samples", "one row per", repeat_row(SAMPLES)),
+    *(
+        ("review_samples", "no quote holds", f"update {SAMPLES} set quote = quote || '{contact}'")
+        for contact in (" me@x.example", "@somebody", " 555 010 99 99", " https://x.example")
+    ),
+    ("review_samples", "a quote has", f"update {SAMPLES} set quote = 'It crashes'"),
+    ("review_samples", "a quote has", f"update {SAMPLES} set sample_n = 4"),
+    ("review_samples", "there are no more", f"update {SAMPLES} set theme = 'price'"),
     ("fct_app_ranks_daily", "one row per", repeat_row(RANKS)),
     (
         "fct_app_ranks_daily",
@@ -633,7 +664,13 @@ def test_no_two_checks_of_a_suite_say_the_same():
     assert max(repeated.values()) == 1
 
 
-@pytest.mark.parametrize("column", ["user_id", "USER_ID", "device_id", "event_id", "email", "uuid"])
+@pytest.mark.parametrize(
+    "column",
+    [
+        *("user_id", "USER_ID", "device_id", "event_id", "email", "uuid"),
+        *("author", "author_key", "review_id"),
+    ],
+)
 def test_columns_that_identify_users_are_told_from_counts(warehouse, column):
     check = SUITES["marts_privacy"].checks[0]
     kind = "uuid" if column == "uuid" else "varchar"

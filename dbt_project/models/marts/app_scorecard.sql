@@ -16,8 +16,9 @@ cohort_sizes as (
     where users > 0
 ),
 
-rank_summary as (
-    select * from {{ ref('fct_rank_summary') }}
+peaks as (
+    select * from {{ ref('int_app_peaks') }}
+    where peak_kind = 'rank'
 ),
 
 verdicts as (
@@ -58,25 +59,6 @@ started as (
         end as first_cohort_date
     from apps
     left join cohort_counts on apps.app_id = cohort_counts.app_id
-),
-
--- An app has one peak: the best rank on any chart, the earliest where several are equal.
-peaks as (
-    select
-        app_id,
-        peak_rank,
-        peak_date,
-        storefront,
-        chart,
-        latest_rank,
-        latest_state,
-        latest_date,
-        row_number() over (
-            partition by app_id
-            order by peak_rank asc, peak_date asc, store asc, storefront asc, chart asc, genre asc, store_app_id asc
-        ) as precedence
-    from rank_summary
-    where peak_rank is not null
 ),
 
 final as (
@@ -122,10 +104,7 @@ final as (
     from started as apps
     left join milestones on apps.app_id = milestones.app_id
     left join verdicts on apps.app_id = verdicts.app_id
-    left join peaks
-        on
-            apps.app_id = peaks.app_id
-            and peaks.precedence = 1
+    left join peaks on apps.app_id = peaks.app_id
 )
 
 select * from final

@@ -212,7 +212,7 @@ def new_users(rows: Sequence[GrowthDay]) -> alt.LayerChart:
         .encode(
             x=charts.time_axis("t"),
             x2="t2:T",
-            y=alt.Y("zero:Q", title=None, axis=alt.Axis(tickCount=4, format=",")),
+            y=alt.Y("zero:Q", title=None, axis=alt.Axis(tickCount=4, format=",d", tickMinStep=1)),
             y2="new:Q",
             tooltip=tooltip,
         )
@@ -259,7 +259,9 @@ def cumulative_users(rows: Sequence[GrowthDay], style: Style) -> alt.LayerChart:
     """Users so far, and downloads so far (dashed) where the stores report them."""
     x = charts.time_axis("middle")
     base = _days(rows)
-    y_axis = alt.Axis(tickCount=4, format="~s")
+    y_axis = alt.Axis(
+        tickCount=4, tickMinStep=1, labelExpr="datum.value ? format(datum.value, '~s') : '0'"
+    )
     layers = [
         base.mark_line(color=style.colour, strokeWidth=1.75).encode(
             x=x, y=alt.Y("users:Q", title=None, axis=y_axis)
@@ -324,7 +326,10 @@ def launches(
     ]
     rows.sort(key=lambda row: bool(row["own"]))
     x = alt.X(
-        "day:Q", title="days since launch", scale=alt.Scale(nice=False), axis=alt.Axis(format="d")
+        "day:Q",
+        title="days since launch",
+        scale=alt.Scale(nice=False),
+        axis=alt.Axis(format="d", tickCount=8),
     )
     y = alt.Y(
         "users:Q",
@@ -389,7 +394,7 @@ def behaviour_dots(rows: Sequence[Behaviour], style: Style) -> alt.LayerChart:
         "what:N",
         title=None,
         sort=names,
-        axis=alt.Axis(domain=False, ticks=False, labelLimit=150, grid=False, labelPadding=8),
+        axis=alt.Axis(domain=False, ticks=False, labelLimit=175, grid=False, labelPadding=8),
     )
     tooltip = [
         alt.Tooltip("what:N", title="behaviour"),
@@ -449,7 +454,7 @@ def rating_by_week(
             "reviews": week.reviews,
         }
         for week in weeks
-        if week.is_complete and week.mean_rating is not None
+        if week.is_complete
     ]
     x = charts.time_axis("t")
     y = alt.Y(
@@ -471,7 +476,9 @@ def rating_by_week(
     line = base.mark_line(color=style.colour, strokeWidth=1.5).encode(
         x=x, y=y, strokeDash=dash, detail="store:N"
     )
-    dots = base.mark_circle(color=style.colour, opacity=0.85).encode(
+    # A week without a review breaks the line and has no dot.
+    rated = base.transform_filter("datum.rating !== null")
+    dots = rated.mark_circle(color=style.colour, opacity=0.85).encode(
         x=x,
         y=y,
         size=alt.Size("reviews:Q", scale=alt.Scale(range=[12, 160], zero=True), legend=None),
@@ -565,7 +572,7 @@ def theme_shares(themes: Sequence[Theme], style: Style) -> alt.LayerChart:
         "theme:N",
         title=None,
         sort=names,
-        axis=alt.Axis(domain=False, ticks=False, labelLimit=150, grid=False, labelPadding=8),
+        axis=alt.Axis(domain=False, ticks=False, labelLimit=175, grid=False, labelPadding=8),
     )
     # Two lines of one row, one above the other, so that their intervals do not hide each other.
     offset = alt.YOffset(

@@ -32,6 +32,8 @@ CHARTS_SHOWN = 3
 BEHAVIOURS_SHOWN = 12
 LAUNCHES_SHOWN = 8
 THEMES_SHOWN = 10
+PASSED_SHOWN = 10
+QUOTED_THEMES = 4
 # A first day is held against the week after it, a first week against a month.
 OUTCOMES = {"first_day": 7, "first_week": 30}
 
@@ -63,8 +65,8 @@ class RankPart:
     story: RankStory
     figure: Figure | None
     company: list[str]
-    neighbours: list[Company]
-    passed: list[Company]
+    shown: list[Company]
+    passed_unshown: int
 
 
 @dataclass(frozen=True)
@@ -103,6 +105,7 @@ class VoiceSection:
     themes: Figure | None = None
     theme_rows: list[tuple[str, dict[str, Theme]]] = field(default_factory=list)
     quotes: list[tuple[str, list[Quote]]] = field(default_factory=list)
+    more_quotes: list[tuple[str, list[Quote]]] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -149,7 +152,8 @@ def render_app(marts: Marts, app: App, links: Links, addresses: Mapping[str, str
         behaviour=behaviour,
         moved=[moved for moved in marts.moved if moved.app_id == app.app_id],
         milestone=next_milestone(marts, app, story),
-        effects=story.effects,
+        effects=effects_by_note(story.effects),
+        effect_days=sorted({effect.day_n for effect in story.effects}),
         voice=voice,
         watch=watch_list(app, verdict, story),
     )
@@ -198,7 +202,7 @@ def _forecast_cell(forecast: Forecast | None, curve: Curve | None) -> ForecastCe
         return ForecastCell("none", "", "", "not forecast")
     until = f", complete from {wording.day(forecast.completes_on)}" if forecast.completes_on else ""
     if forecast.status == "refused":
-        return ForecastCell("refused", "", "", tell.sentence(forecast.reason or "refused"))
+        return ForecastCell("refused", "", "", tell.phrase(forecast.reason or "refused"))
     rate, low, high = forecast.rate, forecast.ci_low, forecast.ci_high
     if forecast.status == "observed":
         if curve is not None and forecast.day_n in curve.days:
@@ -294,14 +298,16 @@ def rank_parts(marts: Marts, app: App, story: Story, look: Mapping[str, Style]) 
             for other in story.company
             if (other.chart_key, other.store_app_id) == (key, ranks.store_app_id)
         ]
+        near = [other for other in others if other.is_neighbour]
+        passed = [other for other in others if other.passed_since_peak and other not in near]
         parts.append(
             RankPart(
                 name=wording.chart_name(key),
                 story=ranks,
                 figure=figure,
                 company=tell.company_reading(app.name, others),
-                neighbours=[o for o in others if o.is_neighbour and o.other_rank is not None],
-                passed=[o for o in others if o.passed_since_peak],
+                shown=[*near, *passed[:PASSED_SHOWN]],
+                passed_unshown=max(len(passed) - PASSED_SHOWN, 0),
             )
         )
     return parts
@@ -555,8 +561,17 @@ def _levels(rows: Sequence[Behaviour]) -> tuple[list[Level], list[int], str]:
     return levels, days, tell.OBSERVED_IN.get(found[0].observed_in, found[0].observed_in)
 
 
+def effects_by_note(effects: Sequence[Effect]) -> list[tuple[Effect, dict[int, Effect]]]:
+    """The effects of each note by day_n; any of them tells what the note is."""
+    notes: dict[tuple[date, str | None, str], dict[int, Effect]] = {}
+    for effect in effects:
+        notes.setdefault((effect.note_date, effect.kind, effect.title), {})[effect.day_n] = effect
+    return [(next(iter(by_day.values())), by_day) for by_day in notes.values()]
+
+
 def voice_section(app: App, story: Story, style: Style) -> VoiceSection:
     """What reviews say: stars beside retention, themes before and after the peak, quotes."""
+    quotes = _quotes_by_theme(story)
     return VoiceSection(
         figures=_rating_figures(app, story, style),
         themes=_theme_figure(app, story, style),
@@ -564,17 +579,16 @@ def voice_section(app: App, story: Story, style: Style) -> VoiceSection:
             (theme, {t.period: t for t in story.themes if t.theme == theme})
             for theme in dict.fromkeys(t.theme for t in story.themes)
         ],
-        quotes=[
-            (theme, [q for q in story.quotes if q.theme == theme])
-            for theme in sorted(
-                {q.theme for q in story.quotes},
-                key=lambda theme: (
-                    -max((t.mentions or 0 for t in story.themes if t.theme == theme), default=0),
-                    theme,
-                ),
-            )
-        ],
+        quotes=quotes[:QUOTED_THEMES],
+        more_quotes=quotes[QUOTED_THEMES:],
     )
+
+
+def _quotes_by_theme(story: Story) -> list[tuple[str, list[Quote]]]:
+    """Quotes by theme, the one spoken of most first."""
+    mentions = {t.theme: t.mentions or 0 for t in story.themes if t.period == "all"}
+    themes = sorted({q.theme for q in story.quotes}, key=lambda t: (-mentions.get(t, 0), t))
+    return [(theme, [q for q in story.quotes if q.theme == theme]) for theme in themes]
 
 
 def _rating_figures(app: App, story: Story, style: Style) -> list[Figure]:
@@ -589,7 +603,7 @@ def _rating_figures(app: App, story: Story, style: Style) -> list[Figure]:
             id="ratings",
             title="Mean stars by week",
             label=f"Mean rating of {app.name} by week, from 1 to 5 stars.",
-            captions=tell.rating_reading(story.reviews),
+            captions=[*tell.rating_reading(story.reviews), *tell.stores_reading(story.reviews)],
             chart=app_charts.with_notes(
                 app_charts.rating_by_week(story.reviews, style, first, last),
                 notes,
@@ -654,7 +668,7 @@ def watch_list(app: App, verdict: Verdict | None, story: Story) -> list[Watch]:
         if not m.is_complete and m.completes_on is not None
     ]
     if verdict is not None and verdict.next_on is not None:
-        listed.append(Watch(verdict.next_on, f"The verdict: {tell.verdict_next(verdict)}"))
+        listed.append(Watch(verdict.next_on, tell.verdict_again(verdict)))
     listed += _forecasts_to_come(app, story.forecasts)
     listed += _effects_to_come(story.effects)
     dated = [w for w in listed if w.on and (app.watermark is None or w.on > app.watermark)]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Sequence
 from datetime import date
 
@@ -24,6 +26,8 @@ from flows.report.app_story import (
 from flows.report.wording import NBSP, NNBSP, STORES, count, day, interval, listed, percent
 
 UNKNOWN = "–"
+PASSERS_SHOWN = 5
+ISO_DAY = re.compile(r"\b[12]\d{3}-\d\d-\d\d\b")
 VERDICTS = {
     "sticks": "It sticks",
     "spike": "A spike",
@@ -83,12 +87,31 @@ def verdict_next(verdict: Verdict | None) -> str:
     return f"Earliest on {day(verdict.next_on)}."
 
 
+def verdict_again(verdict: Verdict) -> str:
+    """The same as something to wait for, beside its date."""
+    if not verdict.next:
+        return "More can be told of the verdict."
+    text = phrase(verdict.next)
+    return f"The verdict can be taken further: {text[:1].lower()}{text[1:]}"
+
+
 def sentence(text: str) -> str:
     """A mart's phrase as a sentence: with a capital and a full stop."""
-    text = text.strip()
-    if not text:
+    text = phrase(text)
+    return text[:1].upper() + text[1:]
+
+
+def phrase(text: str) -> str:
+    """A mart's phrase with a full stop, and with its days written as everywhere on the page."""
+    text = ISO_DAY.sub(lambda found: _day_in_words(found.group()), text.strip())
+    return text if not text or text[-1] in ".!?…。！？" else f"{text}."
+
+
+def _day_in_words(text: str) -> str:
+    try:
+        return day(date.fromisoformat(text))
+    except ValueError:
         return text
-    return text[0].upper() + text[1:] + ("" if text[-1] in ".!?…。！？" else ".")
 
 
 def number(value: float | None, digits: int = 2) -> str:
@@ -123,7 +146,7 @@ def forecast_reading(curve: ForecastCurve | None, forecasts: Sequence[Forecast])
     refused = [f for f in forecasts if f.status == "refused" and f.definition == "classic"]
     if curve is None:
         if refused:
-            return f"No forecast: {sentence(refused[0].reason or 'refused')}"
+            return f"No forecast: {phrase(refused[0].reason or 'refused')}"
         return "Every day on this chart is observed, so nothing is left to forecast."
     low, high = curve.ci_lows[-1], curve.ci_highs[-1]
     since = "" if curve.last_observed_day is None else f" after day {curve.last_observed_day}"
@@ -198,7 +221,7 @@ def half_life(story: RankStory) -> str:
     if story.half_life_state == "not_yet":
         return "not reached: the rank has not stayed twice as bad for a week"
     if story.half_life_state == "cannot_tell":
-        return "cannot be told: the chart was not fetched on days that would decide it"
+        return "cannot be told: the chart was not fetched often or deep enough"
     return "no peak to count from"
 
 
@@ -206,18 +229,17 @@ def decay(story: RankStory) -> str:
     """By how much the rank number grows per day after the peak, with its interval."""
     if story.decay_per_day is None:
         return "too few days after the peak"
-    said = f"{_growth(story.decay_per_day)} a day"
+    said = f"the rank number changes by {_growth(story.decay_per_day)} a day"
     if story.decay_ci_low is not None and story.decay_ci_high is not None:
         said += f" (95{NNBSP}% {_growth(story.decay_ci_low)} to {_growth(story.decay_ci_high)})"
-    if story.decay_per_day > 0:
-        said += " in rank number, so worse"
-    elif story.decay_per_day < 0:
-        said += " in rank number, so better"
+    if story.decay_days is not None:
+        said += f", over {plural(story.decay_days, 'observed day')}"
     return said
 
 
 def _growth(slope: float) -> str:
-    return f"{slope * 100:+.1f}{NNBSP}%".replace("-", "−")
+    """A slope of the rank's logarithm as a percentage."""
+    return f"{math.expm1(slope) * 100:+.1f}{NNBSP}%".replace("-", "−")
 
 
 def company_reading(name: str, others: Sequence[Company]) -> list[str]:
@@ -235,9 +257,13 @@ def company_reading(name: str, others: Sequence[Company]) -> list[str]:
         said.append(f"On {when} {name} stands at {rank}, {', '.join(parts)}.")
     passed = [o for o in others if o.passed_since_peak]
     if passed:
-        shown = [_ranked(o) for o in passed[:6]]
-        more = [f"{count(len(passed) - 6)} more"] if len(passed) > 6 else []
-        said.append(f"Passed since the peak by {listed([*shown, *more])}.")
+        shown = listed([_ranked(o) for o in passed[:PASSERS_SHOWN]])
+        said.append(
+            f"Passed since its peak by {shown}."
+            if len(passed) <= PASSERS_SHOWN
+            else f"{count(len(passed))} apps have passed it since its peak; the best placed of "
+            f"them are {shown}."
+        )
     elif others:
         said.append("No app has passed it since its peak.")
     return said
@@ -279,7 +305,7 @@ def cumulative_reading(rows: Sequence[GrowthDay]) -> str:
     if last.launch_day_n is not None and last.launch_day_n >= 0:
         said += f", day {last.launch_day_n} after launch"
     if last.cumulative_downloads is not None:
-        said += f"; {count(last.cumulative_downloads)} downloads by the stores' reports"
+        said += f"; {count(last.cumulative_downloads)} downloads (dashed) by the stores' reports"
     return f"{said}."
 
 
@@ -457,7 +483,7 @@ def rating_reading(weeks: Sequence[ReviewWeek]) -> list[str]:
         first, last = rated[:4], rated[-4:]
         said.append(
             f"{STORES.get(store, store)}: {count(total)} reviews in "
-            f"{plural(len(rated), 'complete week')}; "
+            f"{plural(len(rated), 'week')}; "
             + (
                 f"{number(_mean(rated))} stars on average."
                 if len(rated) < 8
@@ -466,6 +492,15 @@ def rating_reading(weeks: Sequence[ReviewWeek]) -> list[str]:
             )
         )
     return said
+
+
+def stores_reading(weeks: Sequence[ReviewWeek]) -> list[str]:
+    """Which line is which store's, where there are several."""
+    names = [STORES.get(store, store) for store in sorted({week.store for week in weeks})]
+    if len(names) < 2:
+        return []
+    lines = ("Solid", "dashed", "dotted")
+    return ["; ".join(f"{lines[i % 3]}: {name}" for i, name in enumerate(names)) + "."]
 
 
 def _mean(weeks: Sequence[ReviewWeek]) -> float:
@@ -482,8 +517,8 @@ def cohort_weeks_reading(weeks: Sequence[CohortWeek]) -> str:
     if len(known) == 1:
         return f"Day 7 of the week of {day(known[0].week_start)}: {percent(known[0].rate)}."
     return (
-        f"Day 7: {percent(known[0].rate)} of those who started in the week of "
-        f"{day(known[0].week_start)}, {percent(known[-1].rate)} in that of "
+        f"Dashed: day 1; solid: day 7, {percent(known[0].rate)} of those who started in the week "
+        f"of {day(known[0].week_start)}, {percent(known[-1].rate)} in that of "
         f"{day(known[-1].week_start)}."
     )
 

@@ -23,6 +23,8 @@ QUICK_RATIO_CEILING = 5
 HEAT_EXPONENT = 0.4
 HEAT_FLOOR = 0.05
 MILESTONE_TICKS = (1, 7, 14, 30, 60, 90, 120, 180, 270, 365)
+# In milliseconds, as time scales count.
+DAY = 86_400_000
 RANK_TICKS = (1, 2, 5, 10, 20, 50, 100, 200, 500)
 
 CONFIG: dict[str, Any] = {
@@ -96,7 +98,7 @@ def time_axis(field: str) -> alt.X:
         f"{field}:T",
         title=None,
         scale=alt.Scale(type="utc", nice=False),
-        axis=alt.Axis(format="%-d %b", tickCount=6),
+        axis=alt.Axis(format="%-d %b", tickCount=6, tickMinStep=DAY),
     )
 
 

@@ -236,7 +236,8 @@ VERDICT_COLUMNS = """
         when 'spike' then 'the curve keeps falling: 1.0 % on day 30, half of what it was on day 14'
         when 'sticks' then 'the curve flattens at 28 %: day 30 keeps 93 % of day 14'
         when 'leaky' then 'quick ratio 0.9 for 8 weeks: as many leave as come'
-        when 'too_early' then 'only 3 days of cohorts are complete, 7 are needed'
+        when 'too_early'
+            then case when r.daily_users > 0 then 'only 3 days are complete, 7 are needed' end
     end as verdict_reason_1,
     case r.verdict
         when 'spike' then 'new users fell to 3 % of their best week'

@@ -23,6 +23,8 @@ QUICK_RATIO_CEILING = 5
 HEAT_EXPONENT = 0.4
 HEAT_FLOOR = 0.05
 MILESTONE_TICKS = (1, 7, 14, 30, 60, 90, 120, 180, 270, 365)
+# In milliseconds, as time scales count.
+DAY = 86_400_000
 RANK_TICKS = (1, 2, 5, 10, 20, 50, 100, 200, 500)
 
 CONFIG: dict[str, Any] = {
@@ -64,21 +66,25 @@ def styles(apps: Sequence[tuple[str, str]]) -> dict[str, Style]:
     }
 
 
-def _data(rows: Sequence[Mapping[str, Any]]) -> alt.InlineData:
+def inline_data(rows: Sequence[Mapping[str, Any]]) -> alt.InlineData:
+    """Rows as they stand in the chart itself."""
     return alt.InlineData(values=[dict(row) for row in rows])
 
 
-def _colour() -> alt.Color:
+def app_colour() -> alt.Color:
+    """The colour of a row's app, as `styled` gave it."""
     return alt.Color("colour:N", scale=None, legend=None)
 
 
-def _dash() -> alt.StrokeDash:
+def app_dash() -> alt.StrokeDash:
+    """Solid or dashed, as `styled` gave it."""
     return alt.StrokeDash(
         "dash:N", scale=alt.Scale(domain=["solid", "dashed"], range=[[1, 0], [5, 3]]), legend=None
     )
 
 
-def _styled(style: Style) -> dict[str, str]:
+def styled(style: Style) -> dict[str, str]:
+    """The part of a row that says how its app looks."""
     return {
         "app": style.name,
         "colour": style.colour,
@@ -86,22 +92,23 @@ def _styled(style: Style) -> dict[str, str]:
     }
 
 
-def _time(field: str) -> alt.X:
+def time_axis(field: str) -> alt.X:
+    """A time axis in UTC, without days beyond the data."""
     return alt.X(
         f"{field}:T",
         title=None,
         scale=alt.Scale(type="utc", nice=False),
-        axis=alt.Axis(format="%-d %b", tickCount=6),
+        axis=alt.Axis(format="%-d %b", tickCount=6, tickMinStep=DAY),
     )
 
 
-def _reach(start: date, end: date) -> alt.Chart:
+def stretch_time(start: date, end: date) -> alt.Chart:
     """An invisible layer that stretches the time axis over the days from start until before end."""
     return (
-        alt.Chart(_data([{"day": start.isoformat()}, {"day": end.isoformat()}]))
+        alt.Chart(inline_data([{"day": start.isoformat()}, {"day": end.isoformat()}]))
         .transform_calculate(t="toDate(datum.day + 'T00:00:00Z')")
         .mark_rule(opacity=0, tooltip=None)
-        .encode(x=_time("t"))
+        .encode(x=time_axis("t"))
     )
 
 
@@ -111,7 +118,7 @@ def retention_curves(
     """One line with its 95 % band per app; `last_day` and `top` make two charts comparable."""
     rows = [
         {
-            **_styled(look[curve.app_id]),
+            **styled(look[curve.app_id]),
             "single": len(curve.days) == 1,
             "day": curve.days,
             "rate": curve.rates,
@@ -135,14 +142,14 @@ def retention_curves(
         scale=alt.Scale(domain=[0, top], nice=True),
         axis=alt.Axis(format="~%", tickCount=6),
     )
-    base = alt.Chart(_data(rows)).transform_flatten(
+    base = alt.Chart(inline_data(rows)).transform_flatten(
         ["day", "rate", "low", "high", "users", "cohorts"]
     )
     band = base.mark_area(opacity=0.18, clip=True).encode(
-        x=x, y=alt.Y("low:Q", title=None), y2="high:Q", color=_colour(), detail="app:N"
+        x=x, y=alt.Y("low:Q", title=None), y2="high:Q", color=app_colour(), detail="app:N"
     )
     line = base.mark_line(strokeWidth=1.75, strokeJoin="round").encode(
-        x=x, y=y, color=_colour(), strokeDash=_dash(), detail="app:N"
+        x=x, y=y, color=app_colour(), strokeDash=app_dash(), detail="app:N"
     )
     hover = base.mark_circle(size=70, opacity=0).encode(
         x=x,
@@ -161,7 +168,7 @@ def retention_curves(
     lone = (
         base.transform_filter("datum.single")
         .mark_circle(size=30, opacity=1)
-        .encode(x=x, y=y, color=_colour())
+        .encode(x=x, y=y, color=app_colour())
     )
     return alt.layer(band, line, lone, hover).properties(width="container", height=260)
 
@@ -195,7 +202,7 @@ def cohort_triangle(rows: Sequence[CohortRow], top: float) -> alt.LayerChart:
     )
     observed = (
         alt.Chart(
-            _data(
+            inline_data(
                 [
                     {
                         "cohort": label,
@@ -237,7 +244,7 @@ def cohort_triangle(rows: Sequence[CohortRow], top: float) -> alt.LayerChart:
     )
     unobserved = (
         alt.Chart(
-            _data(
+            inline_data(
                 [
                     {
                         "cohort": label,
@@ -279,7 +286,7 @@ def rank_history(
     lanes = [s.app_id for s in series if s.off_days]
     floor = span.depth * 1.12
     bottom = floor * 1.13 ** (len(lanes) + 1)
-    x = _time("t")
+    x = time_axis("t")
     y = alt.Y(
         "rank:Q",
         title="rank",
@@ -288,18 +295,18 @@ def rank_history(
     )
     to_time = {"t": "toDate(datum.day + 'T12:00:00Z')"}
     strip = (
-        alt.Chart(_data([{"rank": floor, "to": bottom}]))
+        alt.Chart(inline_data([{"rank": floor, "to": bottom}]))
         .mark_rect(fill="var(--rule)", opacity=0.55)
         .encode(y=y, y2="to:Q")
     )
     strip_label = (
-        alt.Chart(_data([{"rank": floor, "text": f"worse than {span.depth}"}]))
+        alt.Chart(inline_data([{"rank": floor, "text": f"worse than {span.depth}"}]))
         .mark_text(align="left", baseline="top", dx=4, dy=3, x=0)
         .encode(y=y, text="text:N")
     )
     gaps = (
         alt.Chart(
-            _data(
+            inline_data(
                 [
                     {"from": start.isoformat(), "to": (end + timedelta(days=1)).isoformat()}
                     for start, end in span.gaps
@@ -321,10 +328,10 @@ def rank_history(
     )
     ranked = (
         alt.Chart(
-            _data(
+            inline_data(
                 [
                     {
-                        **_styled(look[s.app_id]),
+                        **styled(look[s.app_id]),
                         "day": [d.isoformat() for d in s.ranked_days],
                         "rank": s.ranks,
                     }
@@ -336,7 +343,7 @@ def rank_history(
         .transform_calculate(**to_time)
     )
     line = ranked.mark_line(strokeWidth=1.5, strokeJoin="round").encode(
-        x=x, y=y, color=_colour(), strokeDash=_dash(), detail="app:N"
+        x=x, y=y, color=app_colour(), strokeDash=app_dash(), detail="app:N"
     )
     points = (
         ranked.transform_filter("datum.rank !== null")
@@ -344,7 +351,7 @@ def rank_history(
         .encode(
             x=x,
             y=y,
-            color=_colour(),
+            color=app_colour(),
             tooltip=[
                 alt.Tooltip("app:N", title="app"),
                 alt.Tooltip("day:N", title="day"),
@@ -354,10 +361,10 @@ def rank_history(
     )
     off = (
         alt.Chart(
-            _data(
+            inline_data(
                 [
                     {
-                        **_styled(look[s.app_id]),
+                        **styled(look[s.app_id]),
                         "day": [d.isoformat() for d in s.off_days],
                         "depth": s.off_depths,
                         "rank": floor * 1.13 ** (lanes.index(s.app_id) + 1),
@@ -373,7 +380,7 @@ def rank_history(
         .encode(
             x=x,
             y=y,
-            color=_colour(),
+            color=app_colour(),
             tooltip=[
                 alt.Tooltip("app:N", title="app"),
                 alt.Tooltip("day:N", title="day"),
@@ -381,14 +388,14 @@ def rank_history(
             ],
         )
     )
-    reach = _reach(span.first_day, span.last_day + timedelta(days=1))
+    reach = stretch_time(span.first_day, span.last_day + timedelta(days=1))
     layers = [reach, strip, *([gaps] if span.gaps else []), line, points, *([off] if lanes else [])]
     return alt.layer(*layers, strip_label).properties(width="container", height=300)
 
 
 def _growth_data(periods: Sequence[GrowthPeriod]) -> alt.Chart:
     return alt.Chart(
-        _data(
+        inline_data(
             [
                 {
                     "start": p.period_start.isoformat(),
@@ -426,7 +433,7 @@ def growth_accounting(periods: Sequence[GrowthPeriod]) -> alt.LayerChart:
 
     def bars(low: str, high: str, colour: str) -> alt.Chart:
         return base.mark_rect(fill=colour, stroke="var(--paper)", strokeWidth=1).encode(
-            x=_time("t"),
+            x=time_axis("t"),
             x2="t2:T",
             y=alt.Y(
                 f"{low}:Q",
@@ -437,7 +444,11 @@ def growth_accounting(periods: Sequence[GrowthPeriod]) -> alt.LayerChart:
             tooltip=tooltip,
         )
 
-    line = alt.Chart(_data([{"zero": 0}])).mark_rule(color="var(--rule-strong)").encode(y="zero:Q")
+    line = (
+        alt.Chart(inline_data([{"zero": 0}]))
+        .mark_rule(color="var(--rule-strong)")
+        .encode(y="zero:Q")
+    )
     return alt.layer(
         bars("zero", "new", "var(--gain)"),
         bars("new", "gained", "var(--gain-soft)"),
@@ -454,8 +465,8 @@ def quick_ratio(periods: Sequence[GrowthPeriod]) -> alt.LayerChart:
         middle="toDate((+datum.t + +datum.t2) / 2)",
         clipped=f"datum.ratio === null ? null : min(datum.ratio, {QUICK_RATIO_CEILING})",
     )
-    x = _time("middle")
-    reach = _reach(periods[0].period_start, periods[-1].period_end)
+    x = time_axis("middle")
+    reach = stretch_time(periods[0].period_start, periods[-1].period_end)
     y = alt.Y(
         "clipped:Q",
         title=None,
@@ -463,7 +474,7 @@ def quick_ratio(periods: Sequence[GrowthPeriod]) -> alt.LayerChart:
         axis=alt.Axis(tickCount=4, format="~g"),
     )
     even = (
-        alt.Chart(_data([{"clipped": 1}]))
+        alt.Chart(inline_data([{"clipped": 1}]))
         .mark_rule(color="var(--ink)", strokeDash=[3, 3], opacity=0.6)
         .encode(y=y)
     )

@@ -7,6 +7,7 @@ observed yet is None, never 0.
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -223,8 +224,8 @@ class Publication:
     timezone: str
 
 
-def require_tables(con: duckdb.DuckDBPyConnection) -> None:
-    """Raise AfterhypeError naming every mart that the page needs and misses."""
+def require_tables(con: duckdb.DuckDBPyConnection, tables: Sequence[str]) -> None:
+    """Raise AfterhypeError naming every one of these marts that the file misses."""
     present = {
         name
         for (name,) in con.execute(
@@ -235,7 +236,7 @@ def require_tables(con: duckdb.DuckDBPyConnection) -> None:
             """
         ).fetchall()
     }
-    missing = [f"marts.{name}" for name in TABLES if name not in present]
+    missing = [f"marts.{name}" for name in tables if name not in present]
     if missing:
         raise AfterhypeError(f"tables missing: {', '.join(missing)}")
 

@@ -1,11 +1,7 @@
-"""Writes the analyst's site from the published marts file: one page that needs no network."""
+"""Writes the analyst's site from the published marts file: an overview, and a page per app."""
 
 from __future__ import annotations
 
-import base64
-import functools
-import hashlib
-import json
 import shutil
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,51 +11,16 @@ from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
-import altair as alt
-import duckdb
-import jinja2
-import vl_convert
-from markupsafe import Markup
-
 from flows.errors import AfterhypeError
 from flows.report import charts, queries, wording
-from flows.report.queries import App, CohortRow, Curve, GateResult, GrowthPeriod
+from flows.report.app_page import render_app
+from flows.report.contents import Marts, read_marts
+from flows.report.queries import CohortRow, Curve, GateResult
+from flows.report.rendering import Figure, Links, document
+from flows.report.slugs import slugs
 
-HERE = Path(__file__).parent
 TABLE_DAYS = (1, 3, 7, 14, 30, 60, 90)
 HEAT_LEGEND = (0.0, 0.01, 0.05, 0.1, 0.25, 0.5, 1.0)
-DRAW = """
-const page = JSON.parse(document.getElementById("charts").textContent);
-const options = {
-  mode: "vega-lite", renderer: "svg", actions: false, ast: true, defaultStyle: false,
-  config: page.config, tooltip: {disableDefaultStyle: true},
-};
-const draw = async ([id, spec]) => {
-  try {
-    await vegaEmbed(document.getElementById(id), spec, options);
-  } catch (error) {
-    document.getElementById(id).textContent = `This chart could not be drawn: ${error.message}`;
-    console.error(error);
-  }
-};
-Promise.all(Object.entries(page.charts).map(draw)).then(() => {
-  document.documentElement.dataset.charts = "drawn";
-});
-addEventListener("beforeprint", () => {
-  for (const details of document.querySelectorAll("details")) details.open = true;
-});
-"""
-
-
-@dataclass(frozen=True)
-class Figure:
-    """A chart, what it shows for those who do not see it, and its reading in words."""
-
-    id: str
-    title: str
-    label: str
-    captions: list[str]
-    chart: alt.LayerChart
 
 
 @dataclass(frozen=True)
@@ -68,30 +29,6 @@ class CurveTable:
 
     title: str
     rows: list[tuple[str, list[tuple[str, str] | None]]]
-
-
-@dataclass(frozen=True)
-class Marts:
-    """Everything the page reads, taken from one open of the published file."""
-
-    publication: queries.Publication
-    apps: list[App]
-    curves: list[Curve]
-    triangles: list[CohortRow]
-    growth: list[GrowthPeriod]
-    rank_series: list[queries.RankSeries]
-    chart_spans: list[queries.ChartSpan]
-    freshness: list[queries.Freshness]
-    late_arrivals: list[queries.LateArrivals]
-    moved: list[queries.Moved]
-
-
-@dataclass(frozen=True)
-class Links:
-    """Pages beside this one, relative to it; None where it was written without."""
-
-    dbt: str | None = None
-    data_docs: str | None = None
 
 
 @dataclass(frozen=True)
@@ -116,6 +53,8 @@ def write_site(
 ) -> Path:
     """Write `target/index.html` from the published marts file and return its path.
 
+    Beside it `target/apps/` has one page per tracked app.
+
     `dbt_docs` is dbt's static docs page (one file, copied to `target/dbt/index.html`); `data_docs`
     is the folder of Great Expectations' Data Docs (copied to `target/data_docs/`). What an earlier
     call copied there is replaced; without the argument it is removed, and no link leads to it.
@@ -129,45 +68,30 @@ def write_site(
         dbt=_copy_dbt_docs(dbt_docs, target / "dbt"),
         data_docs=_copy_data_docs(data_docs, target / "data_docs"),
     )
+    addresses = {
+        app_id: f"apps/{slug}.html"
+        for app_id, slug in slugs([app.app_id for app in contents.apps]).items()
+    }
     index = target / "index.html"
-    index.write_text(render(contents, links), encoding="utf-8")
+    index.write_text(render(contents, links, addresses), encoding="utf-8")
+    _write_app_pages(contents, target, addresses, links)
     return index
 
 
-def read_marts(marts: Path) -> Marts:
-    """All that the page needs, read-only; AfterhypeError names the file and what is wrong."""
-    if not marts.is_file():
-        raise AfterhypeError(
-            f"{marts}: there is no published marts file. Run the pipeline until it publishes, "
-            "then write the site."
-        )
-    try:
-        with duckdb.connect() as con:
-            quoted = str(marts).replace("'", "''")
-            con.execute(f"attach '{quoted}' as marts (read_only)")
-            con.execute("set timezone = 'UTC'")
-            queries.require_tables(con)
-            return Marts(
-                publication=queries.read_publication(con),
-                apps=queries.read_apps(con),
-                curves=queries.read_curves(con),
-                triangles=queries.read_triangles(con),
-                growth=queries.read_growth(con),
-                rank_series=queries.read_rank_series(con),
-                chart_spans=queries.read_chart_spans(con),
-                freshness=queries.read_freshness(con),
-                late_arrivals=queries.read_late_arrivals(con),
-                moved=queries.read_moved(con),
-            )
-    except (duckdb.Error, AfterhypeError) as error:
-        raise AfterhypeError(
-            f"{marts}: not a marts file that the report can read: {error}. "
-            "Publish again with this version of afterhype, then write the site."
-        ) from error
+def _write_app_pages(
+    marts: Marts, target: Path, addresses: Mapping[str, str], links: Links
+) -> None:
+    """A page per app; those of apps that are no longer tracked go."""
+    shutil.rmtree(target / "apps", ignore_errors=True)
+    if addresses:
+        (target / "apps").mkdir()
+    for app in marts.apps:
+        page = render_app(marts, app, links.from_below(), addresses)
+        (target / addresses[app.app_id]).write_text(page, encoding="utf-8")
 
 
-def render(marts: Marts, links: Links) -> str:
-    """The whole page as one HTML document."""
+def render(marts: Marts, links: Links, app_pages: Mapping[str, str]) -> str:
+    """The overview as one HTML document; `app_pages` has the address of each app's page."""
     look = charts.styles([(app.app_id, app.name) for app in marts.apps])
     page = Page(
         **_curve_section(marts.curves, look),
@@ -175,51 +99,18 @@ def render(marts: Marts, links: Links) -> str:
         ranks=_rank_figures(marts, look),
         growth=_growth_figures(marts, look),
     )
-    specs = {figure.id: charts.specification(figure.chart) for figure in page.figures()}
-    scripts = [vega_bundle(), DRAW] if specs else []
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(HERE),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=jinja2.StrictUndefined,
-    )
-    environment.globals["say"] = wording
-    environment.globals["zip"] = zip
-    return environment.get_template("page.html.j2").render(
+    return document(
+        "page.html.j2",
+        page.figures(),
         marts=marts,
         page=page,
         links=links,
         look=look,
+        app_pages=app_pages,
         table_days=TABLE_DAYS,
         failed=[result for result in marts.publication.gate_results if not result.success],
         passed=_passed(marts.publication.gate_results),
-        style=Markup((HERE / "style.css").read_text(encoding="utf-8")),
-        specs=_json_for_html({"config": charts.CONFIG, "charts": specs}),
-        scripts=[Markup(script) for script in scripts],
-        script_sources=" ".join(_content_hash(script) for script in scripts) or "'none'",
     )
-
-
-@functools.cache
-def vega_bundle() -> str:
-    """Vega, Vega-Lite and Vega-Embed as one script that may stand inside a script element."""
-    version = "v" + ".".join(alt.SCHEMA_VERSION.lstrip("v").split(".")[:2])
-    bundle: str = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;", vl_version=version)
-    return bundle.replace("</script", "<\\/script")
-
-
-def _content_hash(script: str) -> str:
-    digest = hashlib.sha256(script.encode()).digest()
-    return f"'sha256-{base64.b64encode(digest).decode()}'"
-
-
-def _json_for_html(value: Mapping[str, Any]) -> Markup:
-    """JSON that cannot end the script element it stands in, whatever the names in it."""
-    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-    for character in "<>&\u2028\u2029":
-        text = text.replace(character, f"\\u{ord(character):04x}")
-    return Markup(text)
 
 
 def _curve_section(

@@ -11,6 +11,8 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from tests.report.story_marts import STORY_MARTS, VERDICT_COLUMNS
+
 HORIZON = 90
 WATERMARK = date(2026, 3, 31)
 
@@ -28,6 +30,7 @@ class AppRule:
     is_simulated: bool = False
     description: str | None = None
     peak_rank: int | None = None
+    verdict: str = "too_early"
 
 
 SPIKE = AppRule(
@@ -37,8 +40,9 @@ SPIKE = AppRule(
     is_simulated=True,
     description="modelled after an AI video app that led the chart for a week",
     peak_rank=1,
+    verdict="spike",
 )
-HABIT = AppRule("habit", "Habit & Co", day_1=0.5, decay=0.15, peak_rank=8)
+HABIT = AppRule("habit", "Habit & Co", day_1=0.5, decay=0.15, peak_rank=8, verdict="sticks")
 QUIET = AppRule("quiet", "Quiet", first_day=date(2026, 3, 28), daily_users=10)
 
 GATES = [
@@ -69,7 +73,8 @@ GATES = [
 MARTS = """
 create table rule (
     app_id varchar, app_name varchar, description varchar, is_simulated boolean,
-    first_day date, daily_users bigint, day_1 double, decay double, peak_rank integer
+    first_day date, daily_users bigint, day_1 double, decay double, peak_rank integer,
+    verdict varchar
 );
 """
 
@@ -185,6 +190,14 @@ create table marts.fct_rank_summary as
 select store, storefront, chart, genre, store_app_id, any_value(app_id) as app_id,
     any_value(app_name) as app_name, min(rank) as peak_rank,
     arg_min(rank_date, (rank, rank_date)) as peak_date,
+    6 as days_to_peak, 'reached' as half_life_state,
+    arg_min(rank_date, (rank, rank_date)) + 12 as half_life_date, 12 as half_life_days,
+    0.06 as volatility, 0.077 as decay_per_day, 0.071 as decay_ci_low, 0.083 as decay_ci_high,
+    40 as decay_days, count(rank) as days_ranked,
+    count(*) filter (where rank <= 10) as days_top_10,
+    count(*) filter (where rank <= 100) as days_top_100,
+    'rose to ' || min(rank) || ', 6 days after it was first seen; twice as bad by 2026-02-28, '
+        || 'behind Rival Assistant, Burger Chain and Map & Go' as story,
     arg_max(state, rank_date) as latest_state, arg_max_null(rank, rank_date) as latest_rank,
     max(rank_date) as latest_date
 from marts.fct_app_ranks_daily group by all;
@@ -244,9 +257,13 @@ select w.*,
     + """,
     s.peak_rank, s.peak_date as peak_rank_date, s.storefront as peak_storefront,
     s.chart as peak_chart, s.latest_rank, s.latest_state as latest_rank_state,
-    s.latest_date as latest_rank_date
+    s.latest_date as latest_rank_date,
+"""
+    + VERDICT_COLUMNS
+    + """
 from wide as w
-left join marts.fct_rank_summary as s using (app_id)
+inner join rule as r on w.app_id = r.app_id
+left join marts.fct_rank_summary as s on w.app_id = s.app_id
 """
     + "\n".join(
         f"left join points as p{n} on w.app_id = p{n}.app_id and p{n}.n = {n}"
@@ -263,7 +280,7 @@ def build_marts(path: Path, apps: Sequence[AppRule]) -> Path:
         con.execute(MARTS)
         for app in apps:
             con.execute(
-                "insert into rule values (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                "insert into rule values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 [
                     app.app_id,
                     app.name,
@@ -274,10 +291,12 @@ def build_marts(path: Path, apps: Sequence[AppRule]) -> Path:
                     app.day_1,
                     app.decay,
                     app.peak_rank,
+                    app.verdict,
                 ],
             )
         con.execute(f"set variable watermark = date '{WATERMARK}'")
-        con.execute(DERIVED.replace("$watermark", "getvariable('watermark')"))
+        for made in (DERIVED, STORY_MARTS):
+            con.execute(made.replace("$watermark", "getvariable('watermark')"))
         con.execute("drop table rule")
         con.execute(
             """

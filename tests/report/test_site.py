@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import re
-from html.parser import HTMLParser
 from pathlib import Path
 
 import duckdb
@@ -13,6 +10,7 @@ import pytest
 from flows.errors import AfterhypeError
 from flows.report import write_site
 from tests.report.conftest import HABIT, QUIET, SPIKE, AppRule
+from tests.report.reading import Page, specifications
 
 HOSTILE = AppRule(
     "hostile",
@@ -23,45 +21,9 @@ HOSTILE = AppRule(
 )
 
 
-class Page(HTMLParser):
-    """The text, the tags and the scripts of a page."""
-
-    def __init__(self, html: str) -> None:
-        super().__init__()
-        self.words: list[str] = []
-        self.tags: list[tuple[str, dict[str, str | None]]] = []
-        self.scripts: list[str] = []
-        self.inside = ""
-        self.feed(html)
-
-    def handle_starttag(self, tag, attrs):
-        self.tags.append((tag, dict(attrs)))
-        self.inside = tag
-
-    def handle_endtag(self, tag):
-        self.inside = "" if tag == self.inside else self.inside
-
-    def handle_data(self, data):
-        if self.inside == "script":
-            self.scripts.append(data)
-        elif self.inside != "style":
-            self.words.append(data)
-
-    @property
-    def text(self) -> str:
-        return re.sub(r"\s+", " ", " ".join(self.words))
-
-    def attributes(self, tag: str, name: str) -> list[str]:
-        return [attrs[name] or "" for t, attrs in self.tags if t == tag and name in attrs]
-
-
 def write(marts: Path, **documents: Path) -> Page:
     index = write_site(marts, marts.parent / "site", **documents)
     return Page(index.read_text(encoding="utf-8"))
-
-
-def specifications(page: Page) -> dict[str, dict]:
-    return json.loads(page.scripts[0])["charts"]
 
 
 def test_the_lead_answers_with_numbers_per_app(make_marts):
@@ -203,7 +165,7 @@ def test_nothing_on_the_page_is_fetched_from_elsewhere(make_marts):
 
     assert not page.attributes("script", "src")
     assert page.attributes("link", "href") == ["data:,"]
-    assert all(link.startswith("#") for link in page.attributes("a", "href"))
+    assert all(link.startswith(("#", "apps/")) for link in page.attributes("a", "href"))
 
 
 def test_every_header_cell_has_a_scope_and_every_chart_a_label(make_marts):
@@ -220,7 +182,7 @@ def test_every_header_cell_has_a_scope_and_every_chart_a_label(make_marts):
 def test_an_app_without_events_has_a_page(make_marts):
     page = write(make_marts(AppRule("x", "Announced", daily_users=0)))
 
-    assert "Announced No users have been observed yet." in page.text
+    assert "Announced Too early to tell No users have been observed yet." in page.text
     assert "not yet observable: no cohort has started" in page.text
     assert "No tracked app has been seen on a landed chart yet." in page.text
     assert not page.scripts

@@ -1,0 +1,121 @@
+"""Makes a self-contained HTML document of a template and its figures."""
+
+from __future__ import annotations
+
+import base64
+import functools
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import altair as alt
+import jinja2
+import vl_convert
+from markupsafe import Markup
+
+from flows.report import app_wording, charts, wording
+
+HERE = Path(__file__).parent
+DRAW = """
+const page = JSON.parse(document.getElementById("charts").textContent);
+const options = {
+  mode: "vega-lite", renderer: "svg", actions: false, ast: true, defaultStyle: false,
+  config: page.config, tooltip: {disableDefaultStyle: true},
+};
+const draw = async ([id, spec]) => {
+  try {
+    await vegaEmbed(document.getElementById(id), spec, options);
+  } catch (error) {
+    document.getElementById(id).textContent = `This chart could not be drawn: ${error.message}`;
+    console.error(error);
+  }
+};
+Promise.all(Object.entries(page.charts).map(draw)).then(() => {
+  document.documentElement.dataset.charts = "drawn";
+});
+addEventListener("beforeprint", () => {
+  for (const details of document.querySelectorAll("details")) details.open = true;
+});
+"""
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A chart, what it shows for those who do not see it, and its reading in words."""
+
+    id: str
+    title: str
+    label: str
+    captions: list[str]
+    chart: alt.LayerChart
+
+
+@dataclass(frozen=True)
+class Links:
+    """Pages of the site, relative to the one they stand on; None where it was written without."""
+
+    home: str = "index.html"
+    dbt: str | None = None
+    data_docs: str | None = None
+
+    def from_below(self) -> Links:
+        """The same links as they are from a folder beside the overview."""
+        return Links(
+            home="../index.html",
+            dbt=f"../{self.dbt}" if self.dbt else None,
+            data_docs=f"../{self.data_docs}" if self.data_docs else None,
+        )
+
+
+def document(template: str, figures: Sequence[Figure], **context: Any) -> str:
+    """The HTML of a template; only scripts of this module run in it, told by their hashes."""
+    specs = {figure.id: charts.specification(figure.chart) for figure in figures}
+    scripts = [vega_bundle(), DRAW] if specs else []
+    return (
+        _environment()
+        .get_template(template)
+        .render(
+            style=Markup((HERE / "style.css").read_text(encoding="utf-8")),
+            specs=_json_for_html({"config": charts.CONFIG, "charts": specs}),
+            scripts=[Markup(script) for script in scripts],
+            script_sources=" ".join(_content_hash(script) for script in scripts) or "'none'",
+            **context,
+        )
+    )
+
+
+@functools.cache
+def _environment() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(HERE),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    environment.globals.update(say=wording, tell=app_wording, zip=zip)
+    return environment
+
+
+@functools.cache
+def vega_bundle() -> str:
+    """Vega, Vega-Lite and Vega-Embed as one script that may stand inside a script element."""
+    version = "v" + ".".join(alt.SCHEMA_VERSION.lstrip("v").split(".")[:2])
+    bundle: str = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;", vl_version=version)
+    return bundle.replace("</script", "<\\/script")
+
+
+def _content_hash(script: str) -> str:
+    digest = hashlib.sha256(script.encode()).digest()
+    return f"'sha256-{base64.b64encode(digest).decode()}'"
+
+
+def _json_for_html(value: Mapping[str, Any]) -> Markup:
+    """JSON that cannot end the script element it stands in, whatever the names in it."""
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    for character in "<>&\u2028\u2029":
+        text = text.replace(character, f"\\u{ord(character):04x}")
+    return Markup(text)

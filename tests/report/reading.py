@@ -1,0 +1,44 @@
+"""Reads a page of the site as its readers do: text, tags, and the charts' specifications."""
+
+from __future__ import annotations
+
+import json
+import re
+from html.parser import HTMLParser
+from typing import Any
+
+
+class Page(HTMLParser):
+    """The text, the tags and the scripts of a page."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.words: list[str] = []
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.scripts: list[str] = []
+        self.inside = ""
+        self.feed(html)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+        self.inside = tag
+
+    def handle_endtag(self, tag):
+        self.inside = "" if tag == self.inside else self.inside
+
+    def handle_data(self, data):
+        if self.inside == "script":
+            self.scripts.append(data)
+        elif self.inside != "style":
+            self.words.append(data)
+
+    @property
+    def text(self) -> str:
+        return re.sub(r"\s+", " ", " ".join(self.words))
+
+    def attributes(self, tag: str, name: str) -> list[str]:
+        return [attrs[name] or "" for t, attrs in self.tags if t == tag and name in attrs]
+
+
+def specifications(page: Page) -> dict[str, Any]:
+    return json.loads(page.scripts[0])["charts"]

@@ -415,12 +415,15 @@ def test_seeds_have_keywords_of_every_theme_in_every_language(
     assert len(counts) == 8 * 4
     assert min(count for _, _, count in counts) >= 5
     # a word that two languages share would make a review in the one look like one in the other
-    assert con.execute("""
+    assert (
+        con.execute("""
         select en.keyword, es.keyword
         from seeds.review_themes as en, seeds.review_themes as es
         where en.language = 'en' and es.language = 'es'
             and starts_with(strip_accents(en.keyword), strip_accents(es.keyword))
-    """).fetchall() == []
+    """).fetchall()
+        == []
+    )
 
 
 def test_freshness_counts_what_is_held_back(con: duckdb.DuckDBPyConnection) -> None:

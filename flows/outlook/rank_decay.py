@@ -64,8 +64,11 @@ def rank_decay(observed: Sequence[RankDay]) -> Decay | None:
     is_censored = np.array([day.rank is None for day in days])
     log_rank = np.log(np.array([day.rank or day.worse_than for day in days], dtype=np.float64))
     elapsed = np.array([day.days_after_peak for day in days], dtype=np.float64)
-    line = np.column_stack([np.ones_like(elapsed), elapsed - elapsed.mean()])
-    slope, error = _slope_and_error(line, log_rank, is_censored)
+    unit = float(
+        elapsed.std()
+    )  # with both columns of one size the search takes a tenth of the steps
+    line = np.column_stack([np.ones_like(elapsed), (elapsed - elapsed.mean()) / unit])
+    slope, error = (value / unit for value in _slope_and_error(line, log_rank, is_censored))
     freedom = ranked - 2
     reach = float(stdtrit(freedom, 0.975)) * error * np.sqrt(ranked / freedom)
     return Decay(
@@ -91,7 +94,7 @@ def _slope_and_error(
         jac=True,
         method="L-BFGS-B",
         bounds=[(None, None), (None, None), (1e-6, 1 / LEAST_SCATTER)],
-        options={"maxiter": 2000, "ftol": 1e-15, "gtol": 1e-9},
+        options={"maxiter": 2000, "ftol": 1e-14, "gtol": 1e-8},
     )
     slope, precision = float(found.x[1]), float(found.x[2])
     information = _information(found.x, line, log_rank, is_censored)

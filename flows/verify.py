@@ -140,7 +140,9 @@ def _compare_attached(
         """
     )
     told = " || ', ' || ".join(f"'{c}=' || coalesce({c}::varchar, 'null')" for c in key)
-    cells = ", ".join(f"'{c}': {c}::varchar" for c in columns if c not in key)
+    # of a mart that is all key, the key stands for the row
+    shown = [c for c in columns if c not in key] or columns
+    cells = ", ".join(f"'{c}': {c}::varchar" for c in shown)
     rows = con.execute(
         f"""
         select

@@ -51,10 +51,15 @@ def test_rows_that_are_missing_or_too_many_are_named(after_a_day: Any) -> None:
             "kind, 0 as extracts_landed, 0 as extracts_quarantined, 0 as extracts_failed, "
             "0 as rows_landed, 0 as rows_rejected, 0 as rows_duplicate"
         )
+        con.execute(  # a mart that is all key
+            "insert into marts.launch_notes values ('chat', '2026-01-02', 'other', 'Ghost')"
+        )
     told = [str(difference) for difference in verified(after_a_day).differences]
     assert told == [
         "warehouse: fct_app_activity_daily [app_id=chat, activity_date=2026-01-03]: "
         "the row is missing",
+        "warehouse: launch_notes [app_id=chat, note_date=2026-01-02, kind=other, title=Ghost]: "
+        "a rebuild gives no such row",
         "warehouse: data_freshness [source=ghost]: a rebuild gives no such row",
     ]
 

@@ -260,7 +260,7 @@ def test_reviews_stand_beside_retention_with_quotes_in_their_language(make_marts
     assert "2026-03-30" not in {row["day"] for row in ratings}  # that week is still running
     empty = [row for row in ratings if row["rating"] is None]
     assert {row["day"] for row in empty} == {"2026-03-02"}
-    assert page.attributes("blockquote", "lang") == ["en", "es", "en", "ja", "zh"]
+    assert page.attributes("blockquote", "lang") == ["en", "ja", "en", "es", "zh"]
     assert "it is <b>the same five clips</b> again and again & again." in page.text
     assert not {"b", "i"} & {tag for tag, _ in page.tags}
     assert "Grown most since the peak: repetitive recommendations, from 4.0 % to 26.0 %" in (

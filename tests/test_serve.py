@@ -36,6 +36,17 @@ def test_a_new_publication_shows_at_the_next_request(settings):
         server.shutdown()
 
 
+def test_pages_in_folders_are_served(settings):
+    apps = settings.published_dir / "generations" / "one" / "site" / "apps"
+    apps.mkdir()
+    (apps / "spike.html").write_text("a spike")
+    with make_server(settings, 0) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_address[1]}/apps/spike.html"
+        assert urllib.request.urlopen(url).read() == b"a spike"
+        server.shutdown()
+
+
 def test_a_port_that_is_taken_says_so(settings):
     with (
         make_server(settings, 0) as server,

@@ -86,7 +86,7 @@ class Level:
     name: str
     user_share: float | None
     event_share: float | None
-    outcomes: list[float | None]
+    outcomes: list[str]
 
 
 @dataclass(frozen=True)
@@ -502,6 +502,9 @@ def _behaviours_to_draw(rows: Sequence[Behaviour], observed_in: str) -> list[Beh
     wanted = OUTCOMES.get(observed_in, max(outcomes))
     outcome = wanted if wanted in outcomes else max(outcomes)
     known = [row for row in known if row.outcome_day_n == outcome]
+    # One kind of levels is enough; they all say that who does more comes back more.
+    levels = [level for level in tell.LEVELS if any(row.behaviour == level for row in known)]
+    known = [row for row in known if row.behaviour not in levels[1:]]
     order = list(dict.fromkeys(row.behaviour for row in known if row.behaviour != "event"))
     did = {(row.behaviour, row.value): row for row in known if row.did is not False}
 
@@ -530,9 +533,7 @@ def _level_rows(rows: Sequence[Behaviour]) -> list[Behaviour]:
         if row.behaviour != "event" and row.did is not False and row.event_share is not None
     ]
     behaviours = {row.behaviour for row in known}
-    chosen = next(
-        (b for b in ("active_days", "events", "distinct_events") if b in behaviours), None
-    )
+    chosen = next((level for level in tell.LEVELS if level in behaviours), None)
     if chosen is None:
         return []
     windows = {row.observed_in for row in known if row.behaviour == chosen}
@@ -555,7 +556,7 @@ def _levels(rows: Sequence[Behaviour]) -> tuple[list[Level], list[int], str]:
                 name=tell.behaviour_name(any_row),
                 user_share=any_row.user_share,
                 event_share=any_row.event_share,
-                outcomes=[of_value[n].retention_rate if n in of_value else None for n in days],
+                outcomes=[_outcome(of_value.get(n)) for n in days],
             )
         )
     return levels, days, tell.OBSERVED_IN.get(found[0].observed_in, found[0].observed_in)
@@ -567,6 +568,13 @@ def effects_by_note(effects: Sequence[Effect]) -> list[tuple[Effect, dict[int, E
     for effect in effects:
         notes.setdefault((effect.note_date, effect.kind, effect.title), {})[effect.day_n] = effect
     return [(next(iter(by_day.values())), by_day) for by_day in notes.values()]
+
+
+def _outcome(row: Behaviour | None) -> str:
+    """A rate to be read, or why it had better not be."""
+    if row is None:
+        return tell.UNKNOWN
+    return wording.percent(row.retention_rate) if row.has_enough_users else "too few users"
 
 
 def voice_section(app: App, story: Story, style: Style) -> VoiceSection:

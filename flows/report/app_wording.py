@@ -26,6 +26,8 @@ from flows.report.app_story import (
 from flows.report.wording import NBSP, NNBSP, STORES, count, day, interval, listed, percent
 
 UNKNOWN = "–"
+# Behaviours of which every user has a level; the first one known is the one to show.
+LEVELS = ("active_days", "distinct_events", "events")
 PASSERS_SHOWN = 5
 ISO_DAY = re.compile(r"\b[12]\d{3}-\d\d-\d\d\b")
 VERDICTS = {
@@ -423,7 +425,7 @@ def behaviour_reading(rows: Sequence[Behaviour]) -> str:
         f"Users who {_did(top)} in their {OBSERVED_IN.get(top.observed_in, top.observed_in)}: "
         f"{percent(top.retention_rate)} were active on day {top.outcome_day_n} "
         f"({interval(top.ci_low, top.ci_high)}), {number(top.rate_ratio, 1)} times as many as of "
-        "the others."
+        f"{'the lowest level' if top.behaviour in LEVELS else 'the others'}."
     )
 
 
@@ -433,14 +435,18 @@ def _did(row: Behaviour) -> str:
         return name
     if row.behaviour == "active_days":
         return f"were {name}"
-    if row.behaviour in ("distinct_events", "events"):
+    if row.behaviour in LEVELS:
         return f"made {name}"
-    return f"were “{name}”"
+    return f"were {name}s" if row.behaviour == "role" else f"were in the group “{name}”"
 
 
 def concentration_reading(levels: Sequence[Behaviour]) -> str | None:
     """How much of all that is done the most active level does."""
-    known = [r for r in levels if r.user_share is not None and r.event_share is not None]
+    known = [
+        row
+        for row in levels
+        if row.has_enough_users and row.user_share is not None and row.event_share is not None
+    ]
     if not known:
         return None
     top = max(known, key=lambda row: (row.event_share or 0.0) / max(row.user_share or 0.0, 1e-9))

@@ -76,6 +76,60 @@ def test_the_page_is_drawn_without_a_word_or_a_request(browser, index, width, sc
     context.close()
 
 
+@pytest.mark.parametrize(
+    ("app_id", "width", "scheme"),
+    [
+        ("spike", 1280, "light"),
+        ("spike", 390, "dark"),
+        ("habit", 390, "light"),
+        ("habit", 1280, "dark"),
+        ("quiet", 390, "light"),
+    ],
+)
+def test_an_apps_page_is_drawn_without_a_word_or_a_request(browser, index, app_id, width, scheme):
+    context = browser.new_context(
+        viewport={"width": width, "height": 900},
+        color_scheme=scheme,
+        timezone_id="America/Los_Angeles",
+    )
+    page = context.new_page()
+    said: list[str] = []
+    requested: list[str] = []
+    page.on("console", lambda message: said.append(message.text))
+    page.on("pageerror", lambda error: said.append(str(error)))
+    page.on("request", lambda request: requested.append(request.url))
+
+    page.goto((index.parent / "apps" / f"{app_id}.html").as_uri())
+    page.wait_for_selector("html[data-charts=drawn]", state="attached")
+    page.evaluate("document.querySelectorAll('details').forEach(details => details.open = true)")
+
+    assert said == []
+    assert [url for url in requested if not url.startswith(("file:", "data:"))] == []
+    sizes = page.eval_on_selector_all(
+        ".chart",
+        """charts => charts.map(chart => {
+            const box = chart.querySelector("svg")?.getBoundingClientRect();
+            return [chart.id, box?.width ?? 0, box?.height ?? 0];
+        })""",
+    )
+    # Curve, four of growth, launches; and a rank, two of behaviour, two of reviews, and themes.
+    assert len(sizes) == (6 if app_id == "quiet" else 12)
+    assert [size for size in sizes if size[1] < 200 or size[2] < 50] == []
+    assert page.evaluate("document.documentElement.scrollWidth") == width
+    context.close()
+
+
+def test_the_overview_leads_to_an_app_and_back(browser, index):
+    page = browser.new_page()
+    page.goto(index.as_uri())
+    page.click(".scorecard a.call.spike >> nth=0")
+    page.wait_for_selector("#verdict")
+    assert page.inner_text("#verdict .word") == "A spike"
+    page.click("nav .up a")
+    page.wait_for_selector("#scorecard")
+    page.close()
+
+
 def test_dark_and_light_differ_in_charts_too(browser, index):
     colours = []
     for scheme in ("light", "dark"):

@@ -16,6 +16,7 @@ from rich.text import Text
 
 from flows.scorecard import (
     DAYS,
+    ScorecardRow,
     rank_in_words,
     read_scorecard,
     retention_in_words,
@@ -176,16 +177,14 @@ def show_scorecard(settings: Settings) -> None:
     table = Table("App", _right("Users"), box=SIMPLE_HEAD, collapse_padding=True, pad_edge=False)
     for day in DAYS:
         table.add_column(f"D{day}", justify="right", no_wrap=True)
-    table.add_column("Peak rank", no_wrap=True)
-    table.add_column("Latest")
+    table.add_column("Rank", no_wrap=True)
     table.add_column("Verdict", no_wrap=True)
     for row in read_scorecard(settings):
         table.add_row(
             row["app_name"],
             users_in_words(row),
             *(_in_two_lines(retention_in_words(row, day)) for day in DAYS),
-            _in_two_lines(rank_in_words(row, "peak")),
-            rank_in_words(row, "latest"),
+            _ranks_in_two_lines(row),
             _in_two_lines(verdict_in_words(row)),
         )
     _show(table)
@@ -320,6 +319,12 @@ def _show(table: Table) -> None:
 def _in_two_lines(words: str) -> str:
     """The number, and below it what is in brackets."""
     return words.replace(" (", "\n(", 1)
+
+
+def _ranks_in_two_lines(row: ScorecardRow) -> str:
+    """The peak and the latest rank, and below them where and when the peak was."""
+    peak, _, where = rank_in_words(row, "peak").partition(" (")
+    return f"{peak}, now {rank_in_words(row, 'latest')}\n({where}" if where else peak
 
 
 def _next_steps(settings: Settings) -> None:

@@ -47,7 +47,10 @@ def rank_in_words(row: ScorecardRow, which: str) -> str:
 def verdict_in_words(row: ScorecardRow) -> str:
     """Such as ``spike (99 %)``, the confidence in brackets, or ``too early``."""
     word = str(row["verdict"]).replace("_", " ")
-    if row["verdict_confidence"] is None:
-        return word
-    # nobody is as sure as 100 %
-    return f"{word} ({min(99, round(100 * row['verdict_confidence']))} %)"
+    sure = confidence_in_words(row["verdict_confidence"])
+    return f"{word} ({sure})" if sure else word
+
+
+def confidence_in_words(confidence: float | None) -> str:
+    """Such as ``93 %``, at most ``99 %``: nobody is surer; nothing where there is none."""
+    return "" if confidence is None else f"{min(99, round(100 * confidence))} %"

@@ -17,6 +17,7 @@ from rich.text import Text
 from flows.scorecard import (
     DAYS,
     ScorecardRow,
+    confidence_in_words,
     rank_in_words,
     read_scorecard,
     retention_in_words,
@@ -191,13 +192,18 @@ def show_scorecard(settings: Settings) -> None:
 
 
 def show_replay(verdicts: Sequence[tuple[int, Verdict]]) -> None:
-    """An app's verdict by its age; of a single day the reasons and what comes next as well."""
+    """An app's verdict by its age, and why where it changes; of a single day all of it."""
     table = Table("Day", _right("Age"), "Verdict", _right("Confidence"), box=SIMPLE_HEAD)
     table.add_column("Why")
-    for age, verdict in verdicts:
-        sure = "" if verdict.confidence is None else f"{verdict.confidence:.0%}"
-        word = verdict.word.replace("_", " ")
-        table.add_row(str(verdict.as_of), str(age), word, sure, verdict.reasons[0])
+    for number, (age, verdict) in enumerate(verdicts):
+        goes_on = number > 0 and verdicts[number - 1][1].word == verdict.word
+        table.add_row(
+            str(verdict.as_of),
+            str(age),
+            verdict.word.replace("_", " "),
+            confidence_in_words(verdict.confidence),
+            "" if goes_on and number + 1 < len(verdicts) else verdict.reasons[0],
+        )
     _show(table)
     if len(verdicts) == 1:
         verdict = verdicts[0][1]

@@ -274,7 +274,7 @@ def _floor(half: Forecast, full: Forecast, rules: VerdictRules) -> str:
     if half.rate:
         left = percent(full.rate / half.rate, 0)
         told += (
-            f". From day {half.day_n} to {full.day_n} {left} are left; "
+            f". Day {full.day_n} has {left} of day {half.day_n}'s users; "
             f"{percent(rules.flat_ratio, 0)} would be flat"
         )
     return told + "."

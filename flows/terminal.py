@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from flows.stages import Summary
     from flows.verify import Verification
 
-NARROWEST = 100
+NARROWEST = 104
 """Columns that a table gets where there is no terminal to ask, such as in a log."""
 
 _out = Console(highlight=False, soft_wrap=True)

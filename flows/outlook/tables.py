@@ -15,7 +15,7 @@ from flows.outlook.backtest import DEFINITIONS, Outcome, calibrate
 from flows.outlook.curves import Floats
 from flows.outlook.forecast import T_95, TARGETS, Forecast, curve, forecast, look, months, of_month
 from flows.outlook.history import AppHistory, Dates, Mask
-from flows.outlook.verdict import RankDay, Verdict
+from flows.outlook.verdict import ChartDay, Verdict
 
 Relation = duckdb.DuckDBPyRelation
 
@@ -177,7 +177,7 @@ def _bracket_counts(cohorts: Dates, rows: Columns) -> dict[tuple[int, int], Floa
     return result
 
 
-def rank_days(ranks: Relation) -> dict[str, list[RankDay]]:
+def rank_days(ranks: Relation) -> dict[str, list[ChartDay]]:
     """Per tracked app its days on charts that were fetched: of several store ids the best one."""
     rows = (
         ranks.filter("state <> 'not_fetched' and app_id not like '%:%'")
@@ -189,10 +189,10 @@ def rank_days(ranks: Relation) -> dict[str, list[RankDay]]:
         .order("app_id, chart, rank_date")
         .fetchall()
     )
-    result: dict[str, list[RankDay]] = {}
+    result: dict[str, list[ChartDay]] = {}
     for app_id, chart, day, best_rank, rank, depth in rows:
         result.setdefault(app_id, []).append(
-            RankDay(chart=chart, day=day, best_rank=best_rank, rank=rank, depth=depth)
+            ChartDay(chart=chart, day=day, best_rank=best_rank, rank=rank, depth=depth)
         )
     return result
 

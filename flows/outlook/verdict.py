@@ -52,7 +52,7 @@ Word = Literal["sticks", "spike", "leaky", "too_early"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class RankDay:
+class ChartDay:
     """The best rank of a day on one chart; ``rank`` is the day's last, None off the chart."""
 
     chart: str
@@ -100,7 +100,7 @@ def judge(
     as_of: date,
     rules: VerdictRules,
     calibration: Calibration | None = None,
-    ranks: Sequence[RankDay] = (),
+    ranks: Sequence[ChartDay] = (),
 ) -> Verdict:
     """The verdict on an app as of a day, from what was complete and fetched by then."""
     if rules.stay_day > history.horizon:
@@ -247,7 +247,7 @@ def _reasons(
     full: Forecast,
     arrivals: Arrivals,
     rules: VerdictRules,
-    ranks: Sequence[RankDay],
+    ranks: Sequence[ChartDay],
 ) -> tuple[str, ...]:
     """The reasons, the strongest for this verdict first."""
     floor = _floor(half, full, rules)
@@ -309,7 +309,7 @@ def _came(arrivals: Arrivals) -> str:
     )
 
 
-def _rank(ranks: Sequence[RankDay], as_of: date) -> tuple[str, ...]:
+def _rank(ranks: Sequence[ChartDay], as_of: date) -> tuple[str, ...]:
     """Peak and present on the chart of the peak, of what had been fetched by a day."""
     known = [r for r in ranks if r.day <= as_of]
     placed = [r for r in known if r.best_rank is not None]

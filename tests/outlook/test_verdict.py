@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from flows.outlook.rules import VerdictRules
-from flows.outlook.verdict import RankDay, arrivals_of, judge
+from flows.outlook.verdict import ChartDay, arrivals_of, judge
 
 FIRST = date(2024, 1, 1)
 RULES = VerdictRules()
@@ -96,7 +96,7 @@ def test_no_day_is_measured_before_it_is_complete(an_app):
 
 def test_the_peak_of_the_ranks_is_told_as_of_the_day(an_app):
     def rank(chart, n, best, last):
-        return RankDay(chart=chart, day=day(n), best_rank=best, rank=last, depth=100)
+        return ChartDay(chart=chart, day=day(n), best_rank=best, rank=last, depth=100)
 
     ranks = [
         rank("apple us top-free", 3, 1, 2),

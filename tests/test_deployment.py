@@ -129,4 +129,4 @@ def test_deploys_and_a_worker_runs_a_triggered_run_to_its_end(server, place, tmp
     limits = call(api, "/v2/concurrency_limits/filter", {})
     assert (limit_name(settings), 1) in {(limit["name"], limit["limit"]) for limit in limits}
     artifacts = call(api, "/artifacts/filter", {})
-    assert any("| Chat | 20 |" in artifact["data"] for artifact in artifacts)
+    assert any("| Chat | too early | 20 |" in artifact["data"] for artifact in artifacts)

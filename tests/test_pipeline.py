@@ -58,7 +58,7 @@ def test_a_run_leaves_an_artifact_with_the_scorecard(first_run):
 
     with get_client(sync_client=True) as client:
         texts = [artifact.data for artifact in client.read_artifacts()]
-    assert any("| Chat | 20 | 50.0 %" in text and "Mart gate" in text for text in texts)
+    assert any("| Chat | too early | 20 | 50.0 %" in text and "Mart gate" in text for text in texts)
 
 
 def test_a_second_run_lands_nothing_and_leaves_the_publication(after_a_day):

@@ -30,8 +30,9 @@ def build_marts(
     raw_from: Path | None = None,
     invoke: Invoke | None = None,
 ) -> None:
-    """Build every model and run the data tests. dbt has released the warehouse afterwards.
+    """Build every model and run the data tests that go with it; dbt has then released the warehouse.
 
+    Tests of user-level grains and of the marts go with a rebuild aside (``raw_from``) only.
     ``by_arrival`` adds what has changed since the last finished build to what stands; otherwise all
     is made anew. ``raw_from`` is another warehouse, to be attached, of which this one's raw tables
     are views. Raises TransformError naming each model or test that failed, with dbt's message.
@@ -39,7 +40,7 @@ def build_marts(
     # unit tests check the code, not the data: they run in `make test`, not with every day's data
     command = ["build", "--exclude-resource-type", "unit_test"]
     if not raw_from:
-        command += ["--exclude", "tag:user_level"]
+        command += ["--exclude", "tag:user_level", "tag:mart_level"]
     variables = dbt_variables(sources) | {"by_arrival": by_arrival}
     _run(command, settings, variables, invoke, raw_from)
 

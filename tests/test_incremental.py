@@ -29,7 +29,7 @@ from flows.warehouse import connect
 from tests import oracle
 
 ONE_BUILD = settings(
-    max_examples=3,
+    max_examples=2,
     deadline=None,
     phases=[Phase.explicit, Phase.generate],  # a build takes seconds: shrinking would take hours
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
@@ -268,6 +268,7 @@ def worlds(draw: st.DrawFn) -> tuple[Any, date, dict[str, date], int, int, rando
     return rules, first_day, declared, allowance, raw_days, chance
 
 
+@pytest.mark.timeout(1800)  # some twenty builds
 @ONE_BUILD
 @given(world=worlds())
 def test_builds_by_arrival_equal_a_full_build_and_the_oracle(

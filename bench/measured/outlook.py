@@ -13,7 +13,7 @@ from typing import Any
 
 from bench.measured.clock import now, tell
 from bench.simulated_apps import SimulatedApp, draw_app
-from flows.outlook.backtest import Outcome, backtest, calibrate
+from flows.outlook.backtest import Experience, Outcome, backtest
 from flows.outlook.rules import VerdictRules
 from flows.outlook.verdict import judge
 
@@ -59,10 +59,10 @@ def _verdicts(apps: list[SimulatedApp], outcomes: list[Outcome], age: int) -> di
     judged = Counter[tuple[str, str]]()
     clear = Counter[bool]()
     foreseen = []
-    (as_of,) = {app.history.first_date + timedelta(days=age) for app in apps}
-    calibration = calibrate(outcomes, as_of)
-    for app in apps:
-        verdict = judge(app.history, as_of, RULES, calibration)
+    experience = Experience(outcomes)
+    for app in sorted(apps, key=lambda app: app.history.first_date):
+        as_of = app.history.first_date + timedelta(days=age)
+        verdict = judge(app.history, as_of, RULES, experience.by(as_of))
         judged[truth(app), verdict.word] += 1
         if verdict.confidence is not None:
             foreseen.append(verdict.confidence)

@@ -299,6 +299,8 @@ def _seen(outlook: Outlook) -> tuple[str, ...]:
 
 
 def _came(arrivals: Arrivals) -> str:
+    if arrivals.ratio < 1.5 and arrivals.kept < 1 / 3:
+        return f"New users came evenly and have faded to {arrivals.latest_per_day:,.0f} a day."
     if arrivals.ratio < 1.5:
         return f"New users come evenly, {arrivals.latest_per_day:,.0f} a day lately."
     moved = "rose" if arrivals.grew else "fell"

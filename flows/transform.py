@@ -30,7 +30,7 @@ def build_marts(
     raw_from: Path | None = None,
     invoke: Invoke | None = None,
 ) -> None:
-    """Build every model and run the data tests that go with it; dbt has then released the warehouse.
+    """Build every model, run the data tests that go with a build, and let go of the warehouse.
 
     Tests of user-level grains and of the marts go with a rebuild aside (``raw_from``) only.
     ``by_arrival`` adds what has changed since the last finished build to what stands; otherwise all

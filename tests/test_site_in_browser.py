@@ -20,7 +20,7 @@ ARGUMENTS = (
     ("page_name", "says"),
     [
         ("index.html", "When the hype is gone"),
-        ("apps/spike.html", "What to watch next"),
+        ("apps/chat.html", "What to watch next"),
         ("dbt/index.html", "afterhype"),
         ("data_docs/index.html", "Validation Results"),
     ],

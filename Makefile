@@ -57,7 +57,7 @@ docs: install  ## Write the dbt docs page of the last run to $(AFTERHYPE_HOME)/d
 	@$(BIN)/afterhype docs
 
 lock: install  ## Resolve requirements.lock anew from pyproject.toml (needs uv).
-	@uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes \
+	@uv pip compile pyproject.toml --group dev --extra semantic --universal --python-version 3.11 --generate-hashes \
 	  --no-emit-index-url --no-emit-find-links --no-annotate --no-header --upgrade -o requirements.lock
 
 clean:  ## Remove what the targets made: .venv, the demo's home, caches.

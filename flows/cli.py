@@ -259,6 +259,35 @@ def query(
 
 
 @app.command()
+def questions(
+    ctx: typer.Context,
+    name: Annotated[str | None, typer.Argument(help="One of them; default: list them.")] = None,
+    sql: Annotated[bool, typer.Option("--sql", help="Print its SQL, to copy.")] = False,
+    csv: Annotated[
+        bool, typer.Option("--csv", help="Comma-separated, for other programs.")
+    ] = False,
+    page: Annotated[
+        bool, typer.Option("--page", help="Print all with their answers, as docs/questions.md.")
+    ] = False,
+    home: Home = None,
+) -> None:
+    """Answer one of the twenty questions that people ask, from the published file."""
+    from flows import questions as asking
+
+    settings = _settings(ctx, home, None)
+    if page:
+        typer.echo(asking.page(settings), nl=False)
+    elif name is None:
+        terminal.show_rows(
+            ["name", "question"], [(q.name, q.asks) for q in asking.questions()], csv=csv
+        )
+    elif sql:
+        typer.echo(asking.find(name).sql)
+    else:
+        terminal.show_rows(*asking.ask(settings, asking.find(name)), csv=csv)
+
+
+@app.command()
 def replay(
     ctx: typer.Context,
     app_id: Annotated[str, typer.Option("--app", help="The app, as the sources file names it.")],

@@ -53,9 +53,9 @@ def run(demo_home, tmp_path_factory):
 
 
 def as_value(text):
-    """What a cell of the printed table says: a number, rounded as it is printed, a day or a word."""
+    """A number, rounded as mf prints it, a day or a word."""
     try:
-        return round(float(text), 4)
+        return round(float(str(text)), 4)
     except ValueError:
         return str(text).removesuffix("T00:00:00").removesuffix(" 00:00:00")
 

@@ -243,6 +243,21 @@ def status(ctx: typer.Context, home: Home = None) -> None:
 
 
 @app.command()
+def doctor(
+    ctx: typer.Context,
+    as_json: Annotated[bool, typer.Option("--json", help="For other programs.")] = False,
+    home: Home = None,
+    sources: Sources = None,
+) -> None:
+    """Check what runs need, and say how to mend what is wrong; exit 1 when there is a problem."""
+    from flows.doctor.checkup import examine
+
+    findings = terminal.show_findings(examine(_settings(ctx, home, sources)), as_json=as_json)
+    if any(finding.level == "problem" for finding in findings):
+        sys.exit(1)
+
+
+@app.command()
 def query(
     ctx: typer.Context,
     sql: Annotated[str, typer.Argument(help='Such as "select * from app_scorecard".')],

@@ -88,7 +88,7 @@ def file_system(home: Path) -> list[Finding]:
             problem(
                 "home",
                 f"{folder} cannot be written: {error.strerror}",
-                f"Give this user the folder (chown, mount read-write), or another --home than {home}",
+                f"Give this user the folder (chown, mount read-write), or choose another --home",
             )
         ]
     try:
@@ -171,7 +171,7 @@ def clock(now: datetime, newest: datetime | None) -> Finding:
         return problem(
             "clock",
             f"it is {now:%Y-%m-%d %H:%M} UTC here, but something landed at {newest:%Y-%m-%d %H:%M}",
-            "Set the clock: timedatectl set-ntp true. Until then, events seem to be from the future",
+            "Set the clock (timedatectl set-ntp true); until then, events seem to lie ahead",
         )
     return ok("clock", f"{now:%Y-%m-%d %H:%M} UTC, not behind what has landed")
 

@@ -88,7 +88,7 @@ def file_system(home: Path) -> list[Finding]:
             problem(
                 "home",
                 f"{folder} cannot be written: {error.strerror}",
-                f"Give this user the folder (chown, mount read-write), or choose another --home",
+                "Give this user the folder (chown, mount read-write), or choose another --home",
             )
         ]
     try:

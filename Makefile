@@ -10,7 +10,7 @@ export AFTERHYPE_HOME
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test bench lint format docs lock clean
+.PHONY: help install demo test bench lint format docs questions lock clean
 
 help:  ## Show this help.
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -55,6 +55,9 @@ format: install  ## Put Python and SQL into the house style.
 
 docs: install  ## Write the dbt docs page of the last run to $(AFTERHYPE_HOME)/dbt/target.
 	@$(BIN)/afterhype docs
+
+questions: demo  ## Write docs/questions.md: the SQL that people ask for, with the demo's answers.
+	@$(BIN)/afterhype questions --page > docs/questions.md
 
 lock: install  ## Resolve requirements.lock anew from pyproject.toml (needs uv).
 	@uv pip compile pyproject.toml --group dev --extra semantic --universal --python-version 3.11 --generate-hashes \

@@ -243,6 +243,21 @@ def status(ctx: typer.Context, home: Home = None) -> None:
 
 
 @app.command()
+def doctor(
+    ctx: typer.Context,
+    as_json: Annotated[bool, typer.Option("--json", help="For other programs.")] = False,
+    home: Home = None,
+    sources: Sources = None,
+) -> None:
+    """Check what runs need, and say how to mend what is wrong; exit 1 when there is a problem."""
+    from flows.doctor.checkup import examine
+
+    findings = terminal.show_findings(examine(_settings(ctx, home, sources)), as_json=as_json)
+    if any(finding.level == "problem" for finding in findings):
+        sys.exit(1)
+
+
+@app.command()
 def query(
     ctx: typer.Context,
     sql: Annotated[str, typer.Argument(help='Such as "select * from app_scorecard".')],
@@ -256,6 +271,35 @@ def query(
 
     columns, rows = ask(_settings(ctx, home, None), sql)
     terminal.show_rows(columns, rows, csv=csv)
+
+
+@app.command()
+def questions(
+    ctx: typer.Context,
+    name: Annotated[str | None, typer.Argument(help="One of them; default: list them.")] = None,
+    sql: Annotated[bool, typer.Option("--sql", help="Print its SQL, to copy.")] = False,
+    csv: Annotated[
+        bool, typer.Option("--csv", help="Comma-separated, for other programs.")
+    ] = False,
+    page: Annotated[
+        bool, typer.Option("--page", help="Print all with their answers, as docs/questions.md.")
+    ] = False,
+    home: Home = None,
+) -> None:
+    """Answer one of the twenty questions that people ask, from the published file."""
+    from flows import questions as asking
+
+    settings = _settings(ctx, home, None)
+    if page:
+        typer.echo(asking.page(settings), nl=False)
+    elif name is None:
+        terminal.show_rows(
+            ["name", "question"], [(q.name, q.asks) for q in asking.questions()], csv=csv
+        )
+    elif sql:
+        typer.echo(asking.find(name).sql)
+    else:
+        terminal.show_rows(*asking.ask(settings, asking.find(name)), csv=csv)
 
 
 @app.command()

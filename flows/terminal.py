@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import csv as csv_writer
+import json
 import sys
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,6 +32,7 @@ from flows.settings import Settings
 if TYPE_CHECKING:
     from flows.compaction import Compaction
     from flows.demo.truth import DemoTruth
+    from flows.doctor.finding import Finding
     from flows.inspect.trial import Inspection
     from flows.land.drift import Drift
     from flows.land.ledger import LedgerRow
@@ -225,6 +229,31 @@ def show_rows(columns: Sequence[str], rows: Sequence[Sequence[Any]], *, csv: boo
         table.add_row(*("" if value is None else str(value) for value in row))
     _show(table)
     say(_count(len(rows), "row"))
+
+
+_MARKS = {"ok": ("ok", "green"), "warning": ("warning", "yellow"), "problem": ("problem", "red")}
+
+
+def show_findings(findings: Iterable[Finding], *, as_json: bool) -> list[Finding]:
+    """What the doctor finds, each as it is found, or all as JSON; returns all of them."""
+    if as_json:
+        found = list(findings)
+        has_problem = any(finding.level == "problem" for finding in found)
+        document = {"ok": not has_problem, "findings": [asdict(finding) for finding in found]}
+        say(json.dumps(document, indent=2))
+        return found
+    found = []
+    for finding in findings:
+        word, colour = _MARKS[finding.level]
+        _out.print(
+            Text(f"{word:8}", style=colour) + Text(f"{finding.check}: ") + Text(finding.found)
+        )
+        if finding.mend:
+            _out.print(Text(f"{'':8}→ {finding.mend}"))
+        found.append(finding)
+    counts = Counter(finding.level for finding in found)
+    say(f"{counts['problem']} problems, {counts['warning']} warnings, {counts['ok']} ok.")
+    return found
 
 
 def show_extracts(rows: Sequence[LedgerRow], drifts: Sequence[Drift]) -> None:

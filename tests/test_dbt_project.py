@@ -563,7 +563,7 @@ def test_descriptions_fit_the_built_columns(home: Path, manifest: dict[str, Any]
         built = con.execute("""
             select table_name, list(column_name order by ordinal_position)
             from information_schema.columns
-            where table_schema in ('staging', 'intermediate', 'marts')
+            where table_schema in ('staging', 'intermediate', 'semantic', 'marts')
             group by table_name
         """).fetchall()
     declared = {

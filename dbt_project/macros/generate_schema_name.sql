@@ -1,4 +1,7 @@
-{#- Schemas are a public contract, so they carry exactly the configured name, without dbt's prefix. -#}
+{#-
+    Schemas are a public contract, so they carry exactly the configured name, without dbt's prefix. The
+    published file has one schema only, that of its target.
+-#}
 {% macro generate_schema_name(custom_schema_name, node) -%}
-    {{ (custom_schema_name or target.schema) | trim }}
+    {{ (target.schema if target.name == 'published' else custom_schema_name or target.schema) | trim }}
 {%- endmacro %}

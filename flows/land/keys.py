@@ -45,12 +45,17 @@ def load_user_key(settings: Settings) -> str:
     return key
 
 
+def fingerprint_of(key: str) -> str:
+    """What a warehouse keeps of its key, to know it again."""
+    return hashlib.sha256(f"fingerprint\0{key}".encode()).hexdigest()[:16]
+
+
 def check_key(con: duckdb.DuckDBPyConnection, key: str) -> None:
     """Refuse a key other than the one the warehouse was begun with.
 
     Raises ConfigurationError: two keys would turn every user into two.
     """
-    fingerprint = hashlib.sha256(f"fingerprint\0{key}".encode()).hexdigest()[:16]
+    fingerprint = fingerprint_of(key)
     known = con.execute("select fingerprint from ops.user_key").fetchone()
     if known is None:
         con.execute("insert into ops.user_key values (?)", [fingerprint])

@@ -1,7 +1,11 @@
-"""The demo's extracts, written once, and read back with plain SQL instead of the landing."""
+"""The demo's extracts, read back with plain SQL instead of the landing, and the demo's home."""
 
 from __future__ import annotations
 
+import fcntl
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -96,3 +100,32 @@ def con(demo_folder: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     with duckdb.connect() as con:
         con.execute(READ_BACK.format(folder=demo_folder))
         yield con
+
+
+def afterhype(home: Path, *arguments: str) -> str:
+    """What the command prints, run as a person runs it; it has to end well."""
+    done = subprocess.run(
+        [Path(sys.executable).with_name("afterhype"), *arguments, "--home", home],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=home.parent,
+        env={k: v for k, v in os.environ.items() if k != "PREFECT_LOGGING_LEVEL"},
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="session")
+def demo_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The home after `afterhype demo`, made once for all workers of a test run. To be read only."""
+    shared = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        shared = shared.parent
+    home = shared / "demo" / "home"
+    with (shared / "demo.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # whoever comes second finds it done
+        if not (home / "published" / "marts.duckdb").exists():
+            home.parent.mkdir(exist_ok=True)
+            afterhype(home, "demo")
+    return home

@@ -1,10 +1,6 @@
 """The demo as a person runs it: its verdicts are right, and the docs show what it prints."""
 
-import os
 import re
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
@@ -13,31 +9,17 @@ from flows.outlook.replay import replay
 from flows.published import query
 from flows.settings import PROJECT_ROOT, Settings
 from flows.sources import load_sources
+from tests.demo.conftest import afterhype
 
 RIGHT = {"spike": "spike", "habit": "sticks", "leaky": "leaky"}
 
 DEMO_SOURCES = PROJECT_ROOT / "profiles" / "sources.yml"
 
 
-def afterhype(home, *arguments):
-    done = subprocess.run(
-        [Path(sys.executable).with_name("afterhype"), *arguments, "--home", home],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=home.parent,
-        env={k: v for k, v in os.environ.items() if k != "PREFECT_LOGGING_LEVEL"},
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
-
-
 @pytest.fixture(scope="module")
-def home(tmp_path_factory):
+def home(demo_home):
     """The demo's home, after `afterhype demo`."""
-    home = tmp_path_factory.mktemp("demo") / "home"
-    afterhype(home, "demo")
-    return home
+    return demo_home
 
 
 def replayed(home, app_id):

@@ -131,7 +131,16 @@ class _Swap:
         )
         for name, options, definition in views:
             with_options = f" with ({options})" if options else ""
-            self._do(f"create or replace view {name}{with_options} as {definition}")
+            try:
+                self._do(f"create or replace view {name}{with_options} as {definition}")
+            except duckdb.Error as error:
+                reason = _explained(error)
+                if isinstance(reason, TargetUnreachable):
+                    raise reason from None
+                raise DeliveryError(
+                    f"view {name} cannot follow to the new tables: {reason}. Change it to what "
+                    "the marts have now, or drop it"
+                ) from None
 
     def _refuse_long_names(self) -> None:
         names = self._con.execute(
@@ -413,10 +422,6 @@ def _what_to_do(reason: str) -> str:
         return ". Grant it: grant create on database ... to the role that delivers"
     if "must be owner of" in reason:
         return ". The role that delivers has to own it"
-    if "lock timeout" in reason:
-        return ". A reader holds a view of the marts; the next run tries again"
-    if "cannot drop columns from view" in reason or "does not exist" in reason:
-        return ". If that is a view's: change it to what the marts have now, or drop it"
     if "fe_sendauth" in reason or "password" in reason:
         return ". Set PGPASSWORD or ~/.pgpass, or credentials: secret/NAME of a Prefect block"
     return ""

@@ -117,7 +117,10 @@ def publish(home: Path | None = None, sources: Path | None = None) -> Summary:
 def deliver(home: Path | None = None, sources: Path | None = None, again: bool = False) -> Summary:
     """The end of the daily flow by hand; ``again`` delivers to those that have it as well."""
     with _a_run(home, sources) as run:
-        return _deliver(run, Summary(run_id=run.run_id), again=again)
+        summary = _deliver(run, Summary(run_id=run.run_id), again=again)
+        if summary.deliveries:
+            _leave_artifact(run.settings, summary)
+        return summary
 
 
 @flow(name="compact", description="Prune old raw events and rewrite the warehouse file.")
@@ -250,7 +253,10 @@ def _land(run: Run, source: AnySource) -> SourceLanding:
 
 def _build_and_publish(run: Run, summary: Summary) -> Summary:
     if stands := stages.nothing_new(run):
-        return _deliver(run, replace(summary, publication=stands, nothing_new=True))
+        summary = _deliver(run, replace(summary, publication=stands, nothing_new=True))
+        if summary.deliveries:
+            _leave_artifact(run.settings, summary)
+        return summary
     build_marts(run)
     return _judge_and_publish(run, summary)
 
@@ -283,9 +289,7 @@ def _deliver(run: Run, summary: Summary, *, again: bool = False) -> Summary:
         )
         get_run_logger().log(logging.ERROR if error else logging.INFO, done[-1].message)
     deliveries.record(run.settings, done)
-    summary = replace(summary, deliveries=tuple(done))
-    _leave_artifact(run.settings, summary)
-    return summary
+    return replace(summary, deliveries=tuple(done))
 
 
 def _judge(run: Run, summary: Summary) -> Summary:

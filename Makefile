@@ -5,12 +5,14 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 BENCH_VENV := .venv-bench
 BENCH_STAMP := $(BENCH_VENV)/.installed
+SUPERSET_VENV := .venv-superset
+SUPERSET_STAMP := $(SUPERSET_VENV)/.installed
 AFTERHYPE_HOME ?= .afterhype
 export AFTERHYPE_HOME
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test bench lint format docs questions lock clean
+.PHONY: help install demo test acceptance bench lint format docs questions lock clean
 
 help:  ## Show this help.
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -32,6 +34,14 @@ demo: install  ## Generate three simulated apps, run the pipeline on them, show 
 
 test: install  ## Run every test, a file of them per core.
 	@$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
+
+acceptance: install $(SUPERSET_STAMP)  ## Superset draws a chart while 15 publications go by (ten minutes; after make demo).
+	@$(BIN)/python tests/acceptance/superset.py --superset-python $(SUPERSET_VENV)/bin/python --home $(AFTERHYPE_HOME)
+
+$(SUPERSET_STAMP): tests/acceptance/superset-requirements.txt
+	@$(PYTHON) -m venv $(SUPERSET_VENV)
+	@$(SUPERSET_VENV)/bin/pip install -qq --no-deps -r $<
+	@touch $@
 
 bench: install $(BENCH_STAMP)  ## Measure, hours long, and write docs/benchmarks.md (BENCH_SCALE=0.01: a trial).
 	@BENCH_PYTHON=$(BENCH_VENV)/bin/python $(BIN)/python -m bench
@@ -64,6 +74,6 @@ lock: install  ## Resolve requirements.lock anew from pyproject.toml (needs uv).
 	  --no-emit-index-url --no-emit-find-links --no-annotate --no-header --upgrade -o requirements.lock
 
 clean:  ## Remove what the targets made: .venv, the demo's home, caches.
-	@rm -rf $(VENV) $(BENCH_VENV) $(AFTERHYPE_HOME) dbt_project/target dbt_project/logs \
+	@rm -rf $(VENV) $(BENCH_VENV) $(SUPERSET_VENV) $(AFTERHYPE_HOME) dbt_project/target dbt_project/logs \
 	  .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

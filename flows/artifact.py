@@ -21,6 +21,9 @@ def as_markdown(settings: Settings, summary: Summary) -> str:
     parts += [*_drift(settings, summary), *_gates(summary)]
     if summary.publication:
         parts += [f"## Published: {summary.publication.publication_id}", _scorecard(settings)]
+    if summary.deliveries:
+        lines = "\n".join(f"- {delivery.message}" for delivery in summary.deliveries)
+        parts += ["## Delivered", lines]
     return "\n\n".join(parts)
 
 

@@ -159,6 +159,26 @@ def publish(ctx: typer.Context, home: Home = None, sources: Sources = None) -> N
 
 
 @app.command()
+def deliver(
+    ctx: typer.Context,
+    home: Home = None,
+    sources: Sources = None,
+    again: Annotated[
+        bool, typer.Option("--again", help="Also to targets that have it already.")
+    ] = False,
+) -> None:
+    """Deliver what is published to the targets of publish.to that lack it; exit 1 if one fails."""
+    settings = _checked_settings(ctx, home, sources)
+    from flows import pipeline
+
+    summary = pipeline.deliver(home=settings.home, sources=settings.sources, again=again)
+    terminal.show_deliveries(summary)
+    if not summary.deliveries:
+        terminal.say("Nothing is due: every target of publish.to holds what is published.")
+    _exit(summary)
+
+
+@app.command()
 def backfill(
     ctx: typer.Context,
     start: Annotated[datetime, typer.Option("--from", formats=["%Y-%m-%d"], help="First day.")],
@@ -225,15 +245,23 @@ def rollback(
     ctx: typer.Context,
     to: Annotated[str | None, typer.Option(help="A publication id; default: the previous.")] = None,
     home: Home = None,
+    sources: Sources = None,
 ) -> None:
-    """Swap an earlier publication back in, byte for byte."""
+    """Swap an earlier publication back in, byte for byte, here and in the targets of publish.to."""
     from flows.publish import rollback as roll_back
+    from flows.sources import load_sources
     from flows.warehouse import writer
 
-    settings = _settings(ctx, home, None)
+    settings = _settings(ctx, home, sources)
     with writer(settings, on_wait=terminal.say):
         publication = roll_back(settings, to)
     terminal.say(f"Rolled back: {publication.publication_id} is published again.")
+    if load_sources(settings.sources).publish.to:
+        from flows import pipeline
+
+        summary = pipeline.deliver(home=settings.home, sources=settings.sources)
+        terminal.show_deliveries(summary)
+        _exit(summary)
 
 
 @app.command()
@@ -445,7 +473,7 @@ def _finish(settings: Settings, summary: Summary) -> None:
 def _exit(summary: Summary) -> None:
     if summary.quarantined:
         sys.exit(3)
-    if summary.failures:
+    if summary.failures or summary.undelivered:
         sys.exit(1)
 
 

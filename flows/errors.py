@@ -27,3 +27,11 @@ class GateStopped(AfterhypeError):
     """A critical check failed. The last publication stays as it was. Exit code 3."""
 
     exit_code = 3
+
+
+class DeliveryError(AfterhypeError):
+    """A target did not take the publication. It keeps what it had; the next run tries again."""
+
+
+class TargetUnreachable(DeliveryError):
+    """The network, or the target's server, is down: worth another try in a moment."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -18,7 +19,7 @@ from flows import stages
 from flows.artifact import as_markdown
 from flows.builds import Build
 from flows.compaction import Compaction
-from flows.errors import ConfigurationError, GateStopped
+from flows.errors import ConfigurationError, GateStopped, TargetUnreachable
 from flows.exclusive import one_at_a_time
 from flows.extract.apple_charts import (
     Fetch,
@@ -28,14 +29,19 @@ from flows.extract.apple_charts import (
 )
 from flows.land.source import SourceLanding
 from flows.progress import notice, progress
-from flows.publish import Publication
+from flows.publish import Publication, current_publication
 from flows.quality import GateReport, describe
 from flows.settings import Settings
-from flows.sources import AnyFiles, AnySource, ChartFeed
+from flows.sources import AnyFiles, AnySource, ChartFeed, Target
 from flows.stages import Run, Summary
+from flows.targets import deliveries
+from flows.targets.deliveries import Delivery
 
 NETWORK_RETRIES = 2
 """How often a feed is tried again when the network is down; nothing else is retried."""
+
+DELIVERY_DELAYS: list[float] = [10, 30, 60]
+"""Seconds after which a target that cannot be reached is tried again."""
 
 
 @flow(name="daily", description="Land what is new, judge it, build the marts, judge, publish.")
@@ -105,6 +111,16 @@ def publish(home: Path | None = None, sources: Path | None = None) -> Summary:
     """The last half of the daily flow: the mart gate decides here as well."""
     with _a_run(home, sources) as run:
         return _judge_and_publish(run, Summary(run_id=run.run_id))
+
+
+@flow(name="deliver", description="Deliver what is published to the targets that lack it.")
+def deliver(home: Path | None = None, sources: Path | None = None, again: bool = False) -> Summary:
+    """The end of the daily flow by hand; ``again`` delivers to those that have it as well."""
+    with _a_run(home, sources) as run:
+        summary = _deliver(run, Summary(run_id=run.run_id), again=again)
+        if summary.deliveries:
+            _leave_artifact(run.settings, summary)
+        return summary
 
 
 @flow(name="compact", description="Prune old raw events and rewrite the warehouse file.")
@@ -181,6 +197,23 @@ def publish_marts(run: Run) -> Publication:
         return stages.publish(run)
 
 
+def _is_unreachable(_task: Task[..., object], _run: TaskRun, state: State[object]) -> bool:
+    return isinstance(state.result(raise_on_failure=False), TargetUnreachable)
+
+
+@task(
+    task_run_name="deliver to {target.address}",
+    cache_policy=NO_CACHE,
+    retries=3,
+    retry_delay_seconds=DELIVERY_DELAYS,
+    retry_condition_fn=_is_unreachable,
+)
+def deliver_to(run: Run, target: Target) -> Publication:
+    """Deliver what is published to one target; tried again while it cannot be reached."""
+    with progress(f"delivering to {target.address}"):
+        return deliveries.deliver(run.settings, target)
+
+
 @contextmanager
 def _a_run(home: Path | None, sources: Path | None) -> Iterator[Run]:
     """Begin a run and be the only one that writes its home until it ends."""
@@ -220,16 +253,43 @@ def _land(run: Run, source: AnySource) -> SourceLanding:
 
 def _build_and_publish(run: Run, summary: Summary) -> Summary:
     if stands := stages.nothing_new(run):
-        return replace(summary, publication=stands, nothing_new=True)
+        summary = _deliver(run, replace(summary, publication=stands, nothing_new=True))
+        if summary.deliveries:
+            _leave_artifact(run.settings, summary)
+        return summary
     build_marts(run)
     return _judge_and_publish(run, summary)
 
 
 def _judge_and_publish(run: Run, summary: Summary) -> Summary:
     summary = _judge(run, summary)
-    summary = replace(summary, publication=publish_marts(run))
+    summary = _deliver(run, replace(summary, publication=publish_marts(run)))
     _leave_artifact(run.settings, summary)
     return summary
+
+
+def _deliver(run: Run, summary: Summary, *, again: bool = False) -> Summary:
+    """Deliver to every target that is due, at once: one that fails holds up no other."""
+    targets = deliveries.due(run.settings, run.sources, again=again)
+    published = current_publication(run.settings)
+    if not targets or published is None:
+        return summary
+    futures = [deliver_to.submit(run, target) for target in targets]
+    done = []
+    for target, future in zip(targets, futures, strict=True):
+        future.wait()
+        came = future.state
+        error = None if came.is_completed() else came.result(raise_on_failure=False)
+        done.append(
+            Delivery(
+                address=target.address,
+                publication_id=published.publication_id,
+                error=str(error).rstrip(".") if error else None,
+            )
+        )
+        get_run_logger().log(logging.ERROR if error else logging.INFO, done[-1].message)
+    deliveries.record(run.settings, done)
+    return replace(summary, deliveries=tuple(done))
 
 
 def _judge(run: Run, summary: Summary) -> Summary:

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
+from urllib.parse import parse_qsl, urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import yaml
@@ -224,6 +225,99 @@ class Storage(_Strict):
     anonymous: bool = False
 
 
+def _refuse_secret(uri: str, instead: str) -> str:
+    if _SECRET_IN_URI.search(uri):
+        raise ValueError(
+            f"holds a secret (a password, or a signed address): give {instead} instead"
+        )
+    return uri
+
+
+class PostgresTarget(_Strict):
+    """A PostgreSQL schema that receives every publication.
+
+    What ``uri`` leaves out, libpq looks for where it always does: PGHOST and its siblings, the
+    password in PGPASSWORD or ~/.pgpass. ``credentials`` names a Prefect Secret block instead, whose
+    value is the password, or a JSON object with ``user`` and ``password``.
+    """
+
+    type: Literal["postgres"]
+    uri: str = Field("postgresql://", pattern=r"^postgres(ql)?://")
+    schema_: str = Field("marts", alias="schema", pattern=r"^[a-z_][a-z0-9_]{0,39}$")
+    credentials: str | None = Field(None, pattern=r"^secret/[a-z0-9-]+$")
+
+    @field_validator("uri")
+    @classmethod
+    def _is_an_address_without_a_secret(cls, value: str) -> str:
+        split = urlsplit(value)
+        secrets = [key for key, _ in parse_qsl(split.query) if "password" in key.lower()]
+        if split.password is not None or secrets:
+            raise ValueError(
+                "holds a password: leave it to PGPASSWORD or ~/.pgpass, or give "
+                "credentials: secret/NAME of a Prefect block"
+            )
+        try:
+            _ = split.port
+        except ValueError as error:
+            raise ValueError(f"is no address: {error}") from None
+        return value
+
+    @field_validator("schema_")
+    @classmethod
+    def _is_not_postgres_s_own(cls, value: str) -> str:
+        if value.startswith("pg_") or value in ("public", "information_schema"):
+            raise ValueError(f"{value} is not one to be swapped: name a schema of its own")
+        return value
+
+    @property
+    def address(self) -> str:
+        """Where it lies, in words that hold no secret."""
+        return f"{self.uri} schema {self.schema_}"
+
+
+class BucketTarget(_Strict):
+    """A folder of a bucket that speaks S3: receives each publication's file and Parquet."""
+
+    type: Literal["s3"]
+    uri: str = Field(pattern=r"^s3://[^/*?\[\]]+(/[^*?\[\]]+)?$")
+    storage: Storage = Storage()
+
+    @field_validator("uri")
+    @classmethod
+    def _holds_no_secret(cls, value: str) -> str:
+        return _refuse_secret(value, "storage.credentials: secret/NAME of a Prefect block")
+
+    @property
+    def address(self) -> str:
+        """Where it lies, in words that hold no secret."""
+        at = f" at {self.storage.endpoint}" if self.storage.endpoint else ""
+        return f"{self.uri.rstrip('/')}{at}"
+
+
+Target = Annotated[PostgresTarget | BucketTarget, Field(discriminator="type")]
+"""A place outside this machine to which publications are delivered."""
+
+
+def _as_list(value: Any) -> Any:
+    """One target needs no list; ``postgres`` alone is one that libpq's variables describe."""
+    entries = value if isinstance(value, list | tuple) else [value]
+    return [{"type": entry} if isinstance(entry, str) else entry for entry in entries]
+
+
+class PublishTo(_Strict):
+    """Where a publication is delivered to, beside the published folder."""
+
+    to: Annotated[tuple[Target, ...], BeforeValidator(_as_list)] = ()
+
+    @field_validator("to")
+    @classmethod
+    def _are_distinct(cls, value: tuple[Target, ...]) -> tuple[Target, ...]:
+        addresses = Counter(target.address for target in value)
+        if repeated := [address for address, times in addresses.items() if times > 1]:
+            raise ValueError(f"{repeated[0]} is given twice")
+        return value
+
+
 class FileSource(_Strict):
     """Extracts in files. ``uri`` is a path, glob or directory, or a list of them.
 
@@ -251,11 +345,7 @@ class FileSource(_Strict):
     @classmethod
     def _holds_no_secret(cls, value: str | tuple[str, ...]) -> str | tuple[str, ...]:
         for uri in (value,) if isinstance(value, str) else value:
-            if _SECRET_IN_URI.search(uri):
-                raise ValueError(
-                    "holds a secret (a password, or a signed address): give "
-                    "storage.credentials: secret/NAME of a Prefect block instead"
-                )
+            _refuse_secret(uri, "storage.credentials: secret/NAME of a Prefect block")
         return value
 
     @field_validator("columns", mode="before")
@@ -458,6 +548,7 @@ class Sources(_Strict):
     raw events older than so many days before their app's watermark; by default all are kept.
     ``behaviour_cohort_days`` is how many days of cohorts retention by behaviour is counted of.
     ``launch_notes`` are read from a file of their own, whose path the sources file gives.
+    ``publish.to`` names where publications are delivered to; it defines no number.
     """
 
     timezone: Zone = "UTC"
@@ -474,6 +565,7 @@ class Sources(_Strict):
     raw_retention_days: int | None = Field(None, ge=1)
     behaviour_cohort_days: int = Field(90, ge=1, le=730)
     launch_notes: tuple[LaunchNote, ...] = ()
+    publish: PublishTo = PublishTo()
     apps: tuple[App, ...] = ()
     events: tuple[EventSource, ...] = ()
     ranks: tuple[RankSource, ...] = ()
@@ -573,6 +665,8 @@ def _explain(problem: Any) -> str:
     location = problem["loc"]
     if location[:1] == ("ranks",):
         location = location[:2] + location[3:]  # the third part is the tag of the chosen model
+    if location[:2] == ("publish", "to"):
+        location = location[:3] + location[4:]  # the fourth, here
     key = ""
     for part in location:
         key += f"[{part}]" if isinstance(part, int) else f".{part}" if key else str(part)
@@ -596,13 +690,17 @@ def _keys_at(location: tuple[str | int, ...]) -> list[str]:
         "rejects": RejectShares,
         "brackets": Brackets,
         "verdict": VerdictRules,
+        "publish": PublishTo,
+        "postgres": PostgresTarget,
+        "s3": BucketTarget,
     }
     if isinstance(location[0], int):
         return list(LaunchNote.model_fields)  # the one file whose top level is a list
     if location[2:3] == ("feed",):
         return list(ChartFeed.model_fields)
     parents = [part for part in location[:-1] if part in models]
-    return list((models[parents[-1]] if parents else Sources).model_fields)
+    fields = (models[parents[-1]] if parents else Sources).model_fields
+    return [field.alias or name for name, field in fields.items()]
 
 
 def _did_you_mean(word: str, known: Iterable[str]) -> str:

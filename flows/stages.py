@@ -25,6 +25,7 @@ from flows.publish import publish as publish_generation
 from flows.quality import GateReport, data_docs_path, mart_gate, raw_gate
 from flows.settings import Settings, load_settings
 from flows.sources import AnyFiles, AnySource, ChartFeed, Sources, load_sources
+from flows.targets.deliveries import Delivery
 from flows.transform import Invoke, build_marts, write_docs
 from flows.verify import Verification
 from flows.verify import verify as verify_marts
@@ -56,11 +57,17 @@ class Summary:
     mart_gate: GateReport | None = None
     publication: Publication | None = None
     nothing_new: bool = False
+    deliveries: tuple[Delivery, ...] = ()
 
     @property
     def failures(self) -> tuple[str, ...]:
         """A message for each extract or chart that could not be had."""
         return tuple(message for landing in self.landings for message in landing.failed)
+
+    @property
+    def undelivered(self) -> tuple[str, ...]:
+        """A message for each target that did not take the publication."""
+        return tuple(delivery.message for delivery in self.deliveries if delivery.error)
 
     @property
     def quarantined(self) -> tuple[str, ...]:
@@ -292,7 +299,8 @@ def rejects_by_reason(settings: Settings, summary: Summary) -> list[tuple[str, s
 def _fingerprint(run: Run) -> str:
     """A hash of all that the marts are made of: the definitions, the sources file, what landed."""
     digest = hashlib.sha256(definition_hash(run.sources).encode())
-    digest.update(run.sources.model_dump_json(exclude={"ranks", "installs", "reviews"}).encode())
+    told = {"ranks", "installs", "reviews", "publish"}  # they tell where, not what
+    digest.update(run.sources.model_dump_json(exclude=told).encode())
     with connect(run.settings) as con:
         for query in (
             "select extract_id, status, rows_landed, rows_rejected from raw.extracts order by all",

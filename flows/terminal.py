@@ -96,9 +96,16 @@ def show_summary(settings: Settings, summary: Summary) -> None:
         say(f"Nothing new since publication {summary.publication.publication_id}; it stands.")
     elif summary.publication:
         say(f"Published {summary.publication.publication_id} to {shorten(settings.marts_path)}")
+    show_deliveries(summary)
     if summary.publication:
         show_scorecard(settings)
         say(f"Site: {shorten(settings.published_dir / 'site' / 'index.html')}  (afterhype serve)")
+
+
+def show_deliveries(summary: Summary) -> None:
+    """Which targets took the publication, and why the others did not."""
+    for delivery in summary.deliveries:
+        (error if delivery.error else say)(delivery.message)
 
 
 def show_inspection(inspection: Inspection) -> None:

@@ -285,6 +285,15 @@ create table if not exists ops.publications (
     published_at timestamp not null,
 );
 
+-- what each target of publish.to holds, and why the last try failed, if it did
+create table if not exists ops.deliveries (
+    address varchar primary key,
+    publication_id varchar, -- null: nothing was delivered yet
+    delivered_at timestamp,
+    error varchar,
+    failed_at timestamp,
+);
+
 -- recognises another user key, which would turn every user into two
 create table if not exists ops.user_key (fingerprint varchar not null);
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from flows.errors import ConfigurationError
-from flows.sources import ChartFeed, ChartFiles, load_sources
+from flows.sources import BucketTarget, ChartFeed, ChartFiles, PostgresTarget, load_sources
 
 MINIMAL = """
 timezone: Europe/Berlin
@@ -70,6 +70,17 @@ def test_a_complete_file_becomes_typed(tmp_path):
         (("timezone: Europe/Berlin", "week_start: Funday"), "week_start: Input should be 'monday'"),
         (("timezone: Europe/Berlin", "segments: [os]"), "segments[0]: Input should be 'platform'"),
         (("timezone: Europe/Berlin", "horizon_days: 731"), "horizon_days: Input should be less"),
+        (
+            ("timezone: Europe/Berlin", "publish: {to: {type: postgres, shema: x}}"),
+            "publish.to[0].shema: unknown key (did you mean schema?)",
+        ),
+        (("timezone: Europe/Berlin", "publish: {to: [s3]}"), "publish.to[0].uri: missing"),
+        (("timezone: Europe/Berlin", "publish: {to: [mysql]}"), "publish.to[0]: Input tag 'mysql'"),
+        (
+            ("timezone: Europe/Berlin", "publish: {to: {type: postgres, schema: public}}"),
+            "publish.to[0].schema: public is not one to be swapped",
+        ),
+        (("timezone: Europe/Berlin", "publish: {to: [postgres, postgres]}"), "is given twice"),
     ],
 )
 def test_an_error_names_file_key_and_reason(tmp_path, change, message):
@@ -79,6 +90,31 @@ def test_an_error_names_file_key_and_reason(tmp_path, change, message):
         load_sources(path)
     assert str(caught.value).startswith(f"{path}: ")
     assert message in str(caught.value)
+
+
+def test_targets_may_be_a_word_an_entry_or_a_list(tmp_path):
+    (target,) = load_sources(write(tmp_path, MINIMAL + "publish: {to: postgres}")).publish.to
+    assert isinstance(target, PostgresTarget)
+    assert target.address == "postgresql:// schema marts"
+    told = "publish:\n  to: [postgres, {type: s3, uri: 's3://b/x/', storage: {region: eu}}]\n"
+    _, bucket = load_sources(write(tmp_path, MINIMAL + told)).publish.to
+    assert isinstance(bucket, BucketTarget)
+    assert bucket.address == "s3://b/x"
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "{type: postgres, uri: 'postgresql://me:hush@host/db'}",
+        "{type: postgres, uri: 'postgresql://me@host/db?password=hush'}",
+        "{type: s3, uri: 's3://key:hush@bucket/x'}",
+    ],
+)
+def test_a_secret_in_a_target_is_refused_and_not_repeated(tmp_path, target):
+    path = write(tmp_path, MINIMAL + f"publish: {{to: {target}}}\n")
+    with pytest.raises(ConfigurationError, match="holds a (password|secret)") as caught:
+        load_sources(path)
+    assert "hush" not in str(caught.value)
 
 
 def test_every_problem_is_told_at_once(tmp_path):

@@ -116,22 +116,32 @@ class _Bucket(Remote):
         return self._first_line(error)
 
 
+def s3_store(
+    bucket: str, storage: Storage, max_retries: int = 10
+) -> tuple[S3Store, dict[str, str], str | None]:
+    """A bucket that speaks S3, with its credentials and its endpoint, if not Amazon's own.
+
+    ``max_retries`` are those of a single request when the network is down. Raises
+    ConfigurationError when there are no credentials.
+    """
+    told: dict[str, Any] = dict(found := credentials.aws(storage))
+    endpoint = (
+        storage.endpoint
+        or os.environ.get("AWS_ENDPOINT_URL_S3")
+        or os.environ.get("AWS_ENDPOINT_URL")
+    )
+    if storage.anonymous:
+        told["skip_signature"] = True
+    if endpoint:
+        told |= {"endpoint": endpoint, "virtual_hosted_style_request": False}
+    http = endpoint is not None and endpoint.startswith("http://")
+    told |= {"client_options": _client(http), "retry_config": {"max_retries": max_retries}}
+    return S3Store(bucket, **told), found, endpoint
+
+
 class _S3(_Bucket):
     def __init__(self, bucket: str, storage: Storage) -> None:
-        self._credentials = credentials.aws(storage)
-        self._endpoint = (
-            storage.endpoint
-            or os.environ.get("AWS_ENDPOINT_URL_S3")
-            or os.environ.get("AWS_ENDPOINT_URL")
-        )
-        self._bucket = bucket
-        told: dict[str, Any] = dict(self._credentials)
-        if storage.anonymous:
-            told["skip_signature"] = True
-        if self._endpoint:
-            told |= {"endpoint": self._endpoint, "virtual_hosted_style_request": False}
-        http = self._endpoint is not None and self._endpoint.startswith("http://")
-        store = S3Store(bucket, client_options=_client(http), **told)
+        store, self._credentials, self._endpoint = s3_store(bucket, storage)
         secrets = [self._credentials.get(k, "") for k in ("secret_access_key", "session_token")]
         super().__init__(f"s3://{bucket}/", store, secrets)
 

@@ -1,0 +1,1 @@
+"""Deliver publications to places outside this machine: a PostgreSQL schema, a bucket."""

@@ -1,0 +1,215 @@
+"""A real PostgreSQL server on loopback, a home that publishes, and a bucket of moto's."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import socket
+import subprocess
+import time
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import boto3
+import duckdb
+import psycopg
+import pytest
+from moto.server import ThreadedMotoServer
+
+from flows.publish import Publication, publish
+from flows.settings import Settings
+from flows.sources import BucketTarget, PostgresTarget, Sources
+from flows.warehouse import create_schemas
+
+START = datetime(2026, 2, 27, 10, 15)
+
+WAREHOUSE = """
+create schema intermediate;
+create table intermediate.int_extract_days
+    (extract_id varchar, app_id varchar, activity_date date, events bigint);
+create schema marts;
+create table marts.dim_apps as
+from (values ('a', date '2026-02-01', true), ('b', null, true), ('c', null, false))
+    as apps (app_id, watermark, is_tracked);
+create table marts.fct_app_activity_daily as
+select 'a' as app_id, date '2026-01-01' + n::int as activity_date, n::bigint as dau,
+    n / 7.0::double as stickiness
+from range(3000) as numbers (n);
+comment on table marts.dim_apps is 'One row per app''s id.';
+comment on column marts.dim_apps.watermark is 'Last day that''s "full".';
+"""
+
+
+class PostgresServer:
+    """A cluster of its own in a temporary folder, which can be stopped and started again."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._binaries = _server_binaries()
+        self._as_somebody = _not_as_root(folder)
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            self.port = free.getsockname()[1]
+        self._run("initdb", "-D", folder / "data", "-U", "owner", "-A", "trust", "--no-sync")
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def uri(self) -> str:
+        return f"postgresql://owner@127.0.0.1:{self.port}/postgres"
+
+    def connect(self, user: str = "owner", **options):
+        return psycopg.connect(
+            f"host=127.0.0.1 port={self.port} user={user} dbname=postgres",
+            autocommit=True,
+            **options,
+        )
+
+    def start(self) -> None:
+        options = {"listen_addresses": "127.0.0.1", "unix_socket_directories": "", "fsync": "off"}
+        listed = [part for key, value in options.items() for part in ("-c", f"{key}={value}")]
+        command = [*self._as_somebody, self._binaries / "postgres", "-D", self._folder / "data"]
+        with (self._folder / "log").open("ab") as log:
+            self._process = subprocess.Popen(
+                [*map(str, command), "-p", str(self.port), *listed],
+                stdout=log,
+                stderr=log,
+                cwd=self._folder,
+            )
+        deadline = time.monotonic() + 60
+        while True:
+            with contextlib.suppress(psycopg.OperationalError), self.connect():
+                return
+            log_text = (self._folder / "log").read_text()
+            assert self._process.poll() is None, log_text
+            assert time.monotonic() < deadline, log_text
+            time.sleep(0.1)
+
+    def stop(self) -> None:
+        if self._process:
+            data = self._folder / "data"
+            self._run("pg_ctl", "stop", "-D", data, "-m", "immediate", "-w")
+            self._process.wait(30)
+            self._process = None
+
+    @contextlib.contextmanager
+    def asking_for_passwords(self):
+        """Nobody but the owner is let in without a password meanwhile."""
+        rules = self._folder / "data" / "pg_hba.conf"
+        before = rules.read_text()
+        rules.write_text("host all owner all trust\nhost all all all scram-sha-256\n")
+        try:
+            with self.connect() as con:
+                con.execute("select pg_reload_conf()")
+            yield
+        finally:
+            rules.write_text(before)
+            with self.connect() as con:
+                con.execute("select pg_reload_conf()")
+
+    def _run(self, program: str, *arguments: object) -> None:
+        command = [*self._as_somebody, self._binaries / program, *arguments]
+        done = subprocess.run(
+            list(map(str, command)), capture_output=True, text=True, cwd=self._folder
+        )
+        assert done.returncode == 0, done.stderr
+
+
+def _server_binaries() -> Path:
+    """Debian keeps the server's programs off the path, a folder per version."""
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
+    on_path = shutil.which("initdb")
+    assert found or on_path, "no PostgreSQL server: apt-get install postgresql (as .ci/run does)"
+    return (found[-1] if found else Path(str(on_path)).resolve()).parent
+
+
+def _not_as_root(folder: Path) -> list[str]:
+    """What goes before a command of PostgreSQL, which refuses to be run by root."""
+    if os.geteuid() != 0:
+        return []
+    # a user namespace needs no right to any folder above this one, nor to /dev/null
+    alias = ["unshare", "--user", "--map-user=1000"]
+    if subprocess.run([*alias, "true"], capture_output=True).returncode == 0:
+        return alias
+    shutil.chown(folder, "postgres")
+    for parent in folder.parents:
+        if parent.stat().st_uid == 0 and parent != parent.parent:
+            parent.chmod(parent.stat().st_mode | 0o011)
+    return ["runuser", "-u", "postgres", "--"]
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory):
+    server = PostgresServer(tmp_path_factory.mktemp("postgres"))
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def schema(postgres):
+    """A target, its schema as yet unknown to the server; everything is dropped afterwards."""
+    yield PostgresTarget(type="postgres", uri=postgres.uri, schema="marts")
+    with postgres.connect() as con:
+        names = con.execute(
+            "select nspname from pg_namespace where nspname !~ '^(pg_|information_schema|public)'"
+        ).fetchall()
+        for (name,) in names:
+            con.execute(f'drop schema "{name}" cascade')
+        for (name,) in con.execute("select rolname from pg_roles where rolname ~ '^bi'").fetchall():
+            con.execute(f'drop owned by "{name}"')
+            con.execute(f'drop role "{name}"')
+
+
+class Publisher:
+    """A home whose marts are made by hand, published as often as wanted."""
+
+    def __init__(self, folder: Path) -> None:
+        self.settings = Settings(home=folder / "home", generations_kept=3)
+        self.settings.home.mkdir()
+        self._now = START
+        with duckdb.connect(str(self.settings.warehouse_path)) as con:
+            create_schemas(con)
+        self.change(WAREHOUSE)
+
+    def change(self, sql: str) -> None:
+        with duckdb.connect(str(self.settings.warehouse_path)) as con:
+            con.execute(sql)
+
+    def publish(self) -> Publication:
+        """The next publication, a minute after the last."""
+        self._now += timedelta(minutes=1)
+        return publish(self.settings, Sources(), gate_results=[], now=self._now)
+
+    def generation(self, publication: Publication) -> Path:
+        return self.settings.published_dir / "generations" / publication.publication_id
+
+
+@pytest.fixture
+def home(tmp_path):
+    return Publisher(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def s3_server():
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()
+
+
+@pytest.fixture
+def bucket(s3_server, monkeypatch, tmp_path):
+    """A target in a bucket that exists, with credentials in the environment."""
+    for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test-key")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "a-very-secret-access-key")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
+    client = boto3.client("s3", endpoint_url=s3_server, region_name="us-east-1")
+    client.create_bucket(Bucket="published")
+    yield BucketTarget(type="s3", uri="s3://published/bi/marts", storage={"endpoint": s3_server})
+    for item in client.list_objects_v2(Bucket="published").get("Contents", []):
+        client.delete_object(Bucket="published", Key=item["Key"])
+    client.delete_bucket(Bucket="published")

@@ -15,6 +15,7 @@ from flows.errors import AfterhypeError
 from flows.report import charts, queries, wording
 from flows.report.app_page import render_app
 from flows.report.contents import Marts, read_marts
+from flows.report.explore import explorer
 from flows.report.queries import CohortRow, Curve, GateResult
 from flows.report.rendering import Figure, Links, document
 from flows.report.slugs import slugs
@@ -99,9 +100,12 @@ def render(marts: Marts, links: Links, app_pages: Mapping[str, str]) -> str:
         ranks=_rank_figures(marts, look),
         growth=_growth_figures(marts, look),
     )
+    explored = explorer(marts.slices, look, by_segment=False)
     return document(
         "page.html.j2",
-        page.figures(),
+        [*page.figures(), *([explored.figure] if explored else [])],
+        explore=explored.data if explored else None,
+        explored=explored,
         marts=marts,
         page=page,
         links=links,

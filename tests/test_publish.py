@@ -13,8 +13,8 @@ from datetime import datetime, timedelta
 import duckdb
 import pytest
 
-from flows import publish as publishing
 from flows import gate_history, restatements, scorecard_changes
+from flows import publish as publishing
 from flows.errors import AfterhypeError
 from flows.publish import current_publication, list_publications, publish, rollback
 from flows.published import query

@@ -156,6 +156,7 @@ def render_app(marts: Marts, app: App, links: Links, addresses: Mapping[str, str
         growth=growth,
         behaviour=behaviour,
         moved=[moved for moved in marts.moved if moved.app_id == app.app_id],
+        changes=[change for change in marts.changes if change.app_id == app.app_id],
         milestone=next_milestone(marts, app, story),
         effects=effects_by_note(story.effects),
         effect_days=sorted({effect.day_n for effect in story.effects}),

@@ -30,6 +30,8 @@ class Marts:
     velocity: list[app_story.Velocity]
     stories: dict[str, Story]
     slices: list[slices.Slice]
+    changes: list[queries.Change]
+    gate_runs: list[queries.GateRun]
 
 
 def read_marts(marts: Path) -> Marts:
@@ -60,6 +62,8 @@ def read_marts(marts: Path) -> Marts:
                 velocity=app_story.read_velocity(con),
                 stories=app_story.read_stories(con),
                 slices=slices.read_slices(con),
+                changes=queries.read_changes(con),
+                gate_runs=queries.read_gate_runs(con),
             )
     except (duckdb.Error, AfterhypeError) as error:
         raise AfterhypeError(

@@ -153,9 +153,9 @@ def test_names_cannot_become_markup_or_script(make_marts):
     assert HOSTILE.name in page.text
     assert "modelled after <i>nothing</i>" in page.text
     assert not {"b", "i"} & {tag for tag, _ in page.tags}
-    # The data, the bundle and the few lines that draw: no script of the app's.
+    # The data, the theme, the bundle, and the lines that draw and explore: no script of the app's.
     assert len(page.attributes("script", "type")) == 1
-    assert len([tag for tag, _ in page.tags if tag == "script"]) == 3
+    assert len([tag for tag, _ in page.tags if tag == "script"]) == 5
     ranked = specifications(page)["ranks-0"]["datasets"].values()
     assert any(rows[0].get("app") == HOSTILE.name for rows in ranked)
 
@@ -165,7 +165,8 @@ def test_nothing_on_the_page_is_fetched_from_elsewhere(make_marts):
 
     assert not page.attributes("script", "src")
     assert page.attributes("link", "href") == ["data:,"]
-    assert all(link.startswith(("#", "apps/")) for link in page.attributes("a", "href"))
+    within = ("#", "apps/", "glossary.html", "downloads/")
+    assert all(link.startswith(within) for link in page.attributes("a", "href"))
 
 
 def test_every_header_cell_has_a_scope_and_every_chart_a_label(make_marts):
@@ -185,7 +186,7 @@ def test_an_app_without_events_has_a_page(make_marts):
     assert "Announced Too early to tell No users have been observed yet." in page.text
     assert "not yet observable: no cohort has started" in page.text
     assert "No tracked app has been seen on a landed chart yet." in page.text
-    assert not page.scripts
+    assert not page.data
 
 
 def test_no_app_at_all_has_a_page(make_marts):

@@ -92,14 +92,14 @@ def test_the_theme_that_is_chosen_is_remembered_and_beats_the_system(browser, si
     page = drawn(context.new_page(), site / "index.html")
     ground = "getComputedStyle(document.body).backgroundColor"
     light = page.evaluate(ground)
-    page.get_by_label("Theme").select_option("dark")
+    page.get_by_label("Theme", exact=True).select_option("dark")
     dark = page.evaluate(ground)
 
     drawn(page, site / "apps" / "spike.html")
 
     assert page.evaluate(ground) == dark != light
-    assert page.get_by_label("Theme").input_value() == "dark"
-    page.get_by_label("Theme").select_option("auto")
+    assert page.get_by_label("Theme", exact=True).input_value() == "dark"
+    page.get_by_label("Theme", exact=True).select_option("auto")
     assert page.evaluate(ground) == light
     context.close()
 
@@ -110,13 +110,13 @@ def test_a_reader_chooses_definition_period_and_users_with_the_keyboard(browser,
     first = page.locator(rows).all_text_contents()
     summary = page.locator("#explore-summary").inner_text()
 
-    page.get_by_label("Definition").focus()
+    page.get_by_label("Definition", exact=True).focus()
     page.keyboard.press("ArrowDown")
     page.wait_for_selector("[data-shown='all:all|day|unbounded']")
     page.keyboard.press("Tab")
     page.keyboard.press("ArrowDown")
     page.wait_for_selector("[data-shown='all:all|week|unbounded']")
-    assert page.locator("#explore-table caption").inner_text() == "Unbounded retention by week"
+    assert page.locator("#explore-table caption").text_content() == "Unbounded retention by week"
     page.keyboard.press("Tab")
     page.keyboard.press("ArrowDown")
     page.wait_for_selector("[data-shown='platform:android|week|unbounded']")
@@ -132,9 +132,9 @@ def test_a_reader_chooses_definition_period_and_users_with_the_keyboard(browser,
     assert "Habit & Co, platform android: week 1" in page.locator("#explore-summary").inner_text()
 
     # What the page works out for itself is what it had been written with.
-    page.get_by_label("Definition").select_option("classic")
-    page.get_by_label("Period").select_option("day")
-    page.get_by_label("Users").select_option("all:all")
+    page.get_by_label("Definition", exact=True).select_option("classic")
+    page.get_by_label("Period", exact=True).select_option("day")
+    page.get_by_label("Users", exact=True).select_option("all:all")
     page.wait_for_selector("[data-shown='all:all|day|classic']")
     assert page.locator("#explore-summary").inner_text() == summary
     assert page.locator(rows).all_text_contents() == first
@@ -143,14 +143,14 @@ def test_a_reader_chooses_definition_period_and_users_with_the_keyboard(browser,
 
 def test_brackets_are_of_all_users_and_unobserved_choices_are_not_zero(browser, site):
     page = drawn(browser.new_page(), site / "apps" / "spike.html")
-    page.get_by_label("Users").select_option("platform:ios")
-    page.get_by_label("Definition").select_option("bracket")
+    page.get_by_label("Users", exact=True).select_option("platform:ios")
+    page.get_by_label("Definition", exact=True).select_option("bracket")
     page.wait_for_selector("[data-shown='all:all|day|bracket']")
-    assert page.get_by_label("Users").is_disabled()
+    assert page.get_by_label("Users", exact=True).is_disabled()
     assert page.locator("#explore-only").is_visible()
     assert page.locator("#explore-table tbody th").all_text_contents() == ["1–3"]
 
-    page.get_by_label("Period").select_option("month")
+    page.get_by_label("Period", exact=True).select_option("month")
     page.wait_for_selector("[data-shown='all:all|month|bracket']")
     assert "which is not zero" in page.locator("#explore-summary").inner_text()
     assert page.locator("#explore-table tbody tr").count() == 0
@@ -163,7 +163,7 @@ def test_a_page_says_its_numbers_without_javascript(browser, site):
     page.goto((site / "apps" / "habit.html").as_uri())
 
     assert not page.locator("#explore-form").is_visible()
-    assert not page.get_by_label("Theme").is_visible()
+    assert not page.get_by_label("Theme", exact=True).is_visible()
     assert page.locator("#explore-summary").inner_text().startswith("Habit & Co: day 1 50.0")
     assert page.locator("#explore-table tbody tr").count() == 49
     assert page.locator("#explore-table tbody tr").first.text_content().startswith("150.0")

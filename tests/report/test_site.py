@@ -140,6 +140,37 @@ def test_what_moved_is_told_with_its_cause(make_marts):
     assert "told yesterday" not in page.text  # that was the publication before
 
 
+def test_what_the_scorecard_says_anew_is_told_with_what_it_said_before(make_marts):
+    page = write(make_marts(SPIKE, HABIT))
+
+    assert "Compared with publication 20260331T040500-abc122" in page.text
+    assert "Too early to tell → A spike" in page.text
+    assert "30 Mar 2026 → 31 Mar 2026" in page.text
+    assert "9,600 → 9,800" in page.text
+    assert "11.0 % → 10.0 %" in page.text
+    assert "49 cohorts complete, +1" in page.text
+
+
+def test_the_history_of_the_gates_names_what_failed(make_marts):
+    page = write(make_marts(SPIKE))
+
+    assert "run-1" in page.text
+    assert "event_time is never null (extract-7)" in page.text
+
+
+def test_the_curve_of_all_users_is_that_of_the_mart(make_marts):
+    marts = make_marts(HABIT)
+    page = write(marts)
+    with duckdb.connect(str(marts), read_only=True) as con:
+        points = con.execute(
+            "select period_n, round(retention_rate, 5), round(ci_low, 4) from fct_retention_curves "
+            "where definition = 'classic' and period_n > 0 and is_complete order by period_n"
+        ).fetchall()
+
+    drawn = specifications(page)["explore"]["data"]["values"]
+    assert [(row["x"], row["rate"], round(row["low"], 4)) for row in drawn] == points
+
+
 def test_lateness_is_shown_per_source(make_marts):
     page = write(make_marts(SPIKE))
 

@@ -14,6 +14,14 @@ from flows.sources import Sources
 from flows.warehouse import create_schemas
 
 MILESTONES = (1, 7, 30, 60)
+WAREHOUSE = """
+create schema if not exists intermediate;
+create schema if not exists marts;
+create table intermediate.int_extract_days
+    (extract_id varchar, app_id varchar, activity_date date, events bigint);
+create table marts.dim_apps as
+select 'a' as app_id, date '2026-02-01' as watermark, true as is_tracked;
+"""
 SCORECARD = f"""
 create or replace table marts.app_scorecard as
 select
@@ -40,7 +48,7 @@ def settings(tmp_path: Path) -> Settings:
     settings.home.mkdir()
     with duckdb.connect(str(settings.warehouse_path)) as con:
         create_schemas(con)
-        con.execute("create schema if not exists marts")
+        con.execute(WAREHOUSE)
         con.execute(SCORECARD)
         con.execute(GATES)
     return settings

@@ -43,12 +43,12 @@
       app: line.app + label(users), colour: line.colour, dash: line.dash,
       points: points(counts(line, users)), until: counts(line, users)?.until,
     })).filter(curve => curve.points.length);
-    // All users stay in sight as a dashed line beside those who were chosen.
+    // All users stay in sight as a dashed line behind those who were chosen.
     const beside = users === ALL ? [] : lines.map(line => ({
       app: `${line.app}, all users`, colour: "var(--muted)", dash: "dashed",
       points: points(counts(line, ALL)),
     }));
-    return {period, definition, curves, drawn: [...curves, ...beside]};
+    return {period, definition, curves, drawn: [...beside, ...curves]};
   };
 
   const spec = ({period, drawn}) => {

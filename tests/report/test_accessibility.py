@@ -77,9 +77,7 @@ def test_axe_finds_nothing_serious_and_nothing_leaves_the_page(browser, site, wi
         result = Axe().run(page, options={"resultTypes": ["violations"]})
         found += [
             (name, violation["id"], violation["impact"], violation["nodes"][0]["html"])
-            for violation in Axe()
-            .run(page, options={"resultTypes": ["violations"]})
-            .response["violations"]
+            for violation in result.response["violations"]
             if violation["impact"] in ("serious", "critical")
         ]
     context.close()

@@ -730,7 +730,8 @@ def _change(said: tuple[Any, ...], pairs: list[tuple[Any, Any]]) -> Change:
     first, last = len(pairs) - 2 * len(MILESTONES), len(pairs) - len(MILESTONES)
     cohorts = dict(zip(MILESTONES, pairs[first:last], strict=True))
     rates = dict(zip(MILESTONES, pairs[last:], strict=True))
-    return Change(*said, *pairs[:first], cohorts, rates)
+    values: list[Any] = [*said, *pairs[:first], cohorts, rates]
+    return Change(*values)
 
 
 def read_gate_runs(con: duckdb.DuckDBPyConnection) -> list[GateRun]:

@@ -17,7 +17,9 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from flows.definition import code_version, definition_hash
 from flows.errors import AfterhypeError
+from flows.gate_history import write_gate_history
 from flows.restatements import write_restatements
+from flows.scorecard_changes import write_scorecard_changes
 from flows.settings import Settings
 from flows.sources import Sources
 from flows.sql import text_in_sql
@@ -27,6 +29,9 @@ USER_LEVEL_COLUMNS = ("user_key", "user_id", "event_id", "review_id", "author", 
 
 SWAPPED = ("marts.duckdb", "parquet", "site", "manifest.json")
 """What readers see, in the order of the swap: whoever sees a manifest finds its files."""
+
+WRITTEN_BESIDE = ("publication", "restatements", "scorecard_changes", "gate_history")
+"""What a publication tells of itself, in tables beside the marts that dbt built."""
 
 PUBLICATION_COLUMNS = {
     "publication_id": "Names the publication; a later one sorts after it.",
@@ -227,8 +232,10 @@ def _write_marts(
         if settings.marts_path.exists():
             con.execute(f"attach {text_in_sql(settings.marts_path)} as previous (read_only)")
         write_restatements(con, publication.publication_id, now, publication.definition_hash)
+        write_scorecard_changes(con, publication.publication_id, now)
+        write_gate_history(con)
         con.execute("detach database if exists previous")
-        for table in (*tables, "publication", "restatements"):
+        for table in (*tables, *WRITTEN_BESIDE):
             parquet = target.parent / "parquet" / f"{table}.parquet"
             con.execute(
                 f'copy "{table}" to {text_in_sql(parquet)} (format parquet, compression zstd)'

@@ -7,6 +7,7 @@ from datetime import datetime
 import duckdb
 
 from flows.marts import GRAIN, SETTLED
+from flows.sql import has_columns
 
 CELLS_KEPT = 50
 """Cells of one app, mart and measure that are named one by one, the largest changes first."""
@@ -60,7 +61,9 @@ def write_restatements(
     """
     con.execute(_EMPTY)
     _describe(con)
-    if not _has(con, "publication", ("publication_id", "definition_hash", "timezone")):
+    if not has_columns(
+        con, "previous", "publication", ("publication_id", "definition_hash", "timezone")
+    ):
         return
     _find_causes(con, definition)
     con.execute(
@@ -68,10 +71,10 @@ def write_restatements(
         "cell varchar, old_value double, new_value double)"
     )
     for mart, measures in SETTLED.items():
-        if _has(con, mart, (*GRAIN[mart], "app_id", *measures)):
+        if has_columns(con, "previous", mart, (*GRAIN[mart], "app_id", *measures)):
             _find_moved(con, mart, measures)
     _sum_up(con, publication_id, built_at)
-    if _has(con, "restatements", tuple(COLUMNS)):
+    if has_columns(con, "previous", "restatements", tuple(COLUMNS)):
         con.execute(
             """
             insert into restatements by name
@@ -90,16 +93,6 @@ def _describe(con: duckdb.DuckDBPyConnection) -> None:
     )
     for column, comment in COLUMNS.items():
         con.execute(f"comment on column restatements.{column} is '{comment}'")
-
-
-def _has(con: duckdb.DuckDBPyConnection, table: str, columns: tuple[str, ...]) -> bool:
-    """Whether the earlier publication has a table with these columns; an older version may not."""
-    row = con.execute(
-        "select count(*) from duckdb_columns() where database_name = 'previous' "
-        "and table_name = ? and column_name in (select unnest(?))",
-        [table, list(columns)],
-    ).fetchone()
-    return row is not None and row[0] == len(set(columns))
 
 
 def _find_moved(con: duckdb.DuckDBPyConnection, mart: str, measures: tuple[str, ...]) -> None:

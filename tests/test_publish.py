@@ -13,8 +13,8 @@ from datetime import datetime, timedelta
 import duckdb
 import pytest
 
+from flows import gate_history, restatements, scorecard_changes
 from flows import publish as publishing
-from flows import restatements
 from flows.errors import AfterhypeError
 from flows.publish import current_publication, list_publications, publish, rollback
 from flows.published import query
@@ -197,14 +197,18 @@ def test_what_is_published(settings):
     assert [name for name, _ in tables] == [
         "dim_apps",
         "fct_cohort_retention_daily",
+        "gate_history",
         "publication",
         "restatements",
+        "scorecard_changes",
     ]
     assert tables[0][1] == "One row per app's id."
     assert columns == [
         ("watermark", 'Last day that\'s "full".'),
+        *gate_history.COLUMNS.items(),
         *publishing.PUBLICATION_COLUMNS.items(),
         *restatements.COLUMNS.items(),
+        *scorecard_changes.COLUMNS.items(),
     ]
     assert ordered == (True,)
     assert row[:2] == (publication.publication_id, NOW)
@@ -222,8 +226,10 @@ def test_the_files_of_a_generation_are_read_only_and_as_its_manifest_says(settin
         "marts.duckdb",
         "parquet/dim_apps.parquet",
         "parquet/fct_cohort_retention_daily.parquet",
+        "parquet/gate_history.parquet",
         "parquet/publication.parquet",
         "parquet/restatements.parquet",
+        "parquet/scorecard_changes.parquet",
     }
     assert all(sha256(generation / name) == digest for name, digest in publication.files.items())
 

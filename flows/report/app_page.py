@@ -24,6 +24,7 @@ from flows.report.app_story import (
 )
 from flows.report.charts import Style
 from flows.report.contents import Marts
+from flows.report.explore import explorer
 from flows.report.queries import App, Curve
 from flows.report.rendering import Figure, Links, document
 
@@ -126,8 +127,10 @@ def render_app(marts: Marts, app: App, links: Links, addresses: Mapping[str, str
     growth = growth_section(marts, app, story, look)
     behaviour = behaviour_section(story, look[app.app_id])
     voice = voice_section(app, story, look[app.app_id])
+    explored = explorer([s for s in marts.slices if s.app_id == app.app_id], look, by_segment=True)
     figures = [
         curve.figure,
+        explored.figure if explored else None,
         *(part.figure for part in ranks),
         *growth.figures,
         growth.launches,
@@ -138,6 +141,8 @@ def render_app(marts: Marts, app: App, links: Links, addresses: Mapping[str, str
     return document(
         "app.html.j2",
         [figure for figure in figures if figure is not None],
+        explore=explored.data if explored else None,
+        explored=explored,
         marts=marts,
         app=app,
         links=links,
@@ -151,6 +156,7 @@ def render_app(marts: Marts, app: App, links: Links, addresses: Mapping[str, str
         growth=growth,
         behaviour=behaviour,
         moved=[moved for moved in marts.moved if moved.app_id == app.app_id],
+        changes=[change for change in marts.changes if change.app_id == app.app_id],
         milestone=next_milestone(marts, app, story),
         effects=effects_by_note(story.effects),
         effect_days=sorted({effect.day_n for effect in story.effects}),

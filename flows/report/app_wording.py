@@ -23,6 +23,7 @@ from flows.report.app_story import (
     Velocity,
     Verdict,
 )
+from flows.report.queries import Change
 from flows.report.wording import NBSP, NNBSP, STORES, count, day, interval, listed, percent
 
 UNKNOWN = "–"
@@ -56,6 +57,17 @@ def verdict_word(verdict: Verdict | None) -> str:
     """ "A spike"; an app without a verdict is too early to tell."""
     word = verdict.word if verdict and verdict.word else "too_early"
     return VERDICTS.get(word, word.replace("_", " "))
+
+
+def verdict_change(change: Change) -> str:
+    """ "Too early to tell → A spike (97 %)"; said once where it stands."""
+    verdicts = [
+        VERDICTS.get(word or "too_early", word or "") if word or not change.is_new_app else "none"
+        for word in change.verdict
+    ]
+    sure = f" ({change.confidence[1]:.0%})" if change.confidence[1] is not None else ""
+    said = verdicts[1] if verdicts[0] == verdicts[1] else f"{verdicts[0]} → {verdicts[1]}"
+    return f"{said}{sure}"
 
 
 def verdict_kind(verdict: Verdict | None) -> str:

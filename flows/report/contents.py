@@ -8,7 +8,7 @@ from pathlib import Path
 import duckdb
 
 from flows.errors import AfterhypeError
-from flows.report import app_story, queries
+from flows.report import app_story, queries, slices
 from flows.report.app_story import Story, Verdict
 
 
@@ -29,6 +29,9 @@ class Marts:
     verdicts: dict[str, Verdict]
     velocity: list[app_story.Velocity]
     stories: dict[str, Story]
+    slices: list[slices.Slice]
+    changes: list[queries.Change]
+    gate_runs: list[queries.GateRun]
 
 
 def read_marts(marts: Path) -> Marts:
@@ -43,7 +46,7 @@ def read_marts(marts: Path) -> Marts:
             quoted = str(marts).replace("'", "''")
             con.execute(f"attach '{quoted}' as marts (read_only)")
             con.execute("set timezone = 'UTC'")
-            queries.require_tables(con, (*queries.TABLES, *app_story.TABLES))
+            queries.require_tables(con, (*queries.TABLES, *app_story.TABLES, *slices.TABLES))
             return Marts(
                 publication=queries.read_publication(con),
                 apps=queries.read_apps(con),
@@ -58,6 +61,9 @@ def read_marts(marts: Path) -> Marts:
                 verdicts=app_story.read_verdicts(con),
                 velocity=app_story.read_velocity(con),
                 stories=app_story.read_stories(con),
+                slices=slices.read_slices(con),
+                changes=queries.read_changes(con),
+                gate_runs=queries.read_gate_runs(con),
             )
     except (duckdb.Error, AfterhypeError) as error:
         raise AfterhypeError(

@@ -30,8 +30,11 @@ TABLES = (
     "data_freshness",
     "late_arrivals",
     "restatements",
+    "scorecard_changes",
+    "gate_history",
     "publication",
 )
+RUNS_SHOWN = 30
 
 
 @dataclass(frozen=True)
@@ -195,6 +198,38 @@ class Moved:
     cells: int
     old_value: float
     new_value: float | None
+
+
+@dataclass(frozen=True)
+class Change:
+    """One row per app of which the scorecard says anything new; pairs are (before, now).
+
+    ``cohorts`` has a pair per day_n of MILESTONES: how many cohorts had completed that day.
+    """
+
+    app_id: str
+    app_name: str
+    compared_with: str
+    is_new_app: bool
+    verdict: tuple[str | None, str | None]
+    confidence: tuple[float | None, float | None]
+    watermark: tuple[date | None, date | None]
+    users: tuple[int | None, int | None]
+    cohorts: dict[int, tuple[int | None, int | None]]
+    rates: dict[int, tuple[float | None, float | None]]
+
+
+@dataclass(frozen=True)
+class GateRun:
+    """One row per run and gate: how many checks there were, and what failed. Times are UTC."""
+
+    run_id: str
+    stage: str
+    checked_at: datetime
+    checks: int
+    warnings: int
+    critical_failures: int
+    failed: str | None
 
 
 @dataclass(frozen=True)
@@ -668,3 +703,56 @@ def read_moved(con: duckdb.DuckDBPyConnection) -> list[Moved]:
         """
     ).fetchall()
     return [Moved(*row) for row in rows]
+
+
+def read_changes(con: duckdb.DuckDBPyConnection) -> list[Change]:
+    """What this publication's scorecard says anew, by app."""
+    pairs = ["verdict", "verdict_confidence", "watermark", "users"]
+    pairs += [f"d{n}_{what}" for what in ("cohorts", "rate") for n in MILESTONES]
+    rows = con.execute(
+        f"""
+        select
+            c.app_id,
+            coalesce(a.app_name, c.app_id),
+            c.compared_with,
+            c.is_new_app,
+            {", ".join(f"c.old_{name}, c.new_{name}" for name in pairs)},
+        from marts.scorecard_changes as c
+        inner join marts.publication as p on c.publication_id = p.publication_id
+        left join marts.dim_apps as a on c.app_id = a.app_id
+        order by coalesce(a.app_name, c.app_id), c.app_id
+        """
+    ).fetchall()
+    return [_change(row[:4], list(zip(row[4::2], row[5::2], strict=True))) for row in rows]
+
+
+def _change(said: tuple[Any, ...], pairs: list[tuple[Any, Any]]) -> Change:
+    first, last = len(pairs) - 2 * len(MILESTONES), len(pairs) - len(MILESTONES)
+    cohorts = dict(zip(MILESTONES, pairs[first:last], strict=True))
+    rates = dict(zip(MILESTONES, pairs[last:], strict=True))
+    values: list[Any] = [*said, *pairs[:first], cohorts, rates]
+    return Change(*values)
+
+
+def read_gate_runs(con: duckdb.DuckDBPyConnection) -> list[GateRun]:
+    """What each gate said of the last runs, the latest first."""
+    rows = con.execute(
+        f"""
+        with runs as (
+            select
+                run_id,
+                stage,
+                max(checked_at) as checked_at,
+                cast(sum(checks) as bigint) as checks,
+                cast(sum(warnings) as bigint) as warnings,
+                cast(sum(critical_failures) as bigint) as critical_failures,
+                string_agg(failed, '; ' order by suite) as failed,
+            from marts.gate_history
+            group by run_id, stage
+        )
+        select * from runs
+        order by checked_at desc, stage
+        limit {RUNS_SHOWN}
+        """
+    ).fetchall()
+    return [GateRun(*row) for row in rows]

@@ -19,27 +19,6 @@ from markupsafe import Markup
 from flows.report import app_wording, charts, wording
 
 HERE = Path(__file__).parent
-DRAW = """
-const page = JSON.parse(document.getElementById("charts").textContent);
-const options = {
-  mode: "vega-lite", renderer: "svg", actions: false, ast: true, defaultStyle: false,
-  config: page.config, tooltip: {disableDefaultStyle: true},
-};
-const draw = async ([id, spec]) => {
-  try {
-    await vegaEmbed(document.getElementById(id), spec, options);
-  } catch (error) {
-    document.getElementById(id).textContent = `This chart could not be drawn: ${error.message}`;
-    console.error(error);
-  }
-};
-Promise.all(Object.entries(page.charts).map(draw)).then(() => {
-  document.documentElement.dataset.charts = "drawn";
-});
-addEventListener("beforeprint", () => {
-  for (const details of document.querySelectorAll("details")) details.open = true;
-});
-"""
 
 
 @dataclass(frozen=True)
@@ -58,6 +37,7 @@ class Links:
     """Pages of the site, relative to the one they stand on; None where it was written without."""
 
     home: str = "index.html"
+    glossary: str = "glossary.html"
     dbt: str | None = None
     data_docs: str | None = None
 
@@ -65,23 +45,36 @@ class Links:
         """The same links as they are from a folder beside the overview."""
         return Links(
             home="../index.html",
+            glossary="../glossary.html",
             dbt=f"../{self.dbt}" if self.dbt else None,
             data_docs=f"../{self.data_docs}" if self.data_docs else None,
         )
 
 
-def document(template: str, figures: Sequence[Figure], **context: Any) -> str:
-    """The HTML of a template; only scripts of this module run in it, told by their hashes."""
+def document(
+    template: str,
+    figures: Sequence[Figure],
+    *,
+    explore: Mapping[str, Any] | None = None,
+    **context: Any,
+) -> str:
+    """The HTML of a template; only scripts of this folder run in it, told by their hashes.
+
+    ``explore`` is the data of an explorer whose figure is among the ``figures``.
+    """
     specs = {figure.id: charts.specification(figure.chart) for figure in figures}
-    scripts = [vega_bundle(), DRAW] if specs else []
+    scripts = [vega_bundle(), _script("draw.js")] if specs else []
+    if explore:
+        scripts.append(_script("explore.js"))
     return (
         _environment()
         .get_template(template)
         .render(
             style=Markup((HERE / "style.css").read_text(encoding="utf-8")),
-            specs=_json_for_html({"config": charts.CONFIG, "charts": specs}),
+            specs=_json_for_html({"config": charts.CONFIG, "charts": specs, "explore": explore}),
+            theme=Markup(_script("theme.js")),
             scripts=[Markup(script) for script in scripts],
-            script_sources=" ".join(_content_hash(script) for script in scripts) or "'none'",
+            script_sources=" ".join(_content_hash(s) for s in [_script("theme.js"), *scripts]),
             **context,
         )
     )
@@ -98,6 +91,10 @@ def _environment() -> jinja2.Environment:
     )
     environment.globals.update(say=wording, tell=app_wording, zip=zip)
     return environment
+
+
+def _script(name: str) -> str:
+    return (HERE / name).read_text(encoding="utf-8")
 
 
 @functools.cache

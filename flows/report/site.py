@@ -15,6 +15,9 @@ from flows.errors import AfterhypeError
 from flows.report import charts, queries, wording
 from flows.report.app_page import render_app
 from flows.report.contents import Marts, read_marts
+from flows.report.downloads import Download, lay_out
+from flows.report.explore import explorer
+from flows.report.glossary import Term, read_terms
 from flows.report.queries import CohortRow, Curve, GateResult
 from flows.report.rendering import Figure, Links, document
 from flows.report.slugs import slugs
@@ -53,7 +56,9 @@ def write_site(
 ) -> Path:
     """Write `target/index.html` from the published marts file and return its path.
 
-    Beside it `target/apps/` has one page per tracked app.
+    Beside it `target/apps/` has one page per tracked app, `target/glossary.html` the definitions,
+    and `target/downloads/` the marts file and the Parquet beside it. Links are relative, and
+    `.nojekyll` keeps GitHub Pages from leaving anything out: the folder can be hosted as it is.
 
     `dbt_docs` is dbt's static docs page (one file, copied to `target/dbt/index.html`); `data_docs`
     is the folder of Great Expectations' Data Docs (copied to `target/data_docs/`). What an earlier
@@ -72,8 +77,14 @@ def write_site(
         app_id: f"apps/{slug}.html"
         for app_id, slug in slugs([app.app_id for app in contents.apps]).items()
     }
+    downloads = lay_out(marts, target)
+    (target / ".nojekyll").touch()
+    terms = read_terms()
     index = target / "index.html"
-    index.write_text(render(contents, links, addresses), encoding="utf-8")
+    index.write_text(render(contents, links, addresses, terms, downloads), encoding="utf-8")
+    (target / links.glossary).write_text(
+        document("glossary.html.j2", [], marts=contents, links=links, terms=terms), encoding="utf-8"
+    )
     _write_app_pages(contents, target, addresses, links)
     return index
 
@@ -90,7 +101,13 @@ def _write_app_pages(
         (target / addresses[app.app_id]).write_text(page, encoding="utf-8")
 
 
-def render(marts: Marts, links: Links, app_pages: Mapping[str, str]) -> str:
+def render(
+    marts: Marts,
+    links: Links,
+    app_pages: Mapping[str, str],
+    terms: Sequence[Term],
+    downloads: Sequence[Download],
+) -> str:
     """The overview as one HTML document; `app_pages` has the address of each app's page."""
     look = charts.styles([(app.app_id, app.name) for app in marts.apps])
     page = Page(
@@ -99,14 +116,19 @@ def render(marts: Marts, links: Links, app_pages: Mapping[str, str]) -> str:
         ranks=_rank_figures(marts, look),
         growth=_growth_figures(marts, look),
     )
+    explored = explorer(marts.slices, look, by_segment=False)
     return document(
         "page.html.j2",
-        page.figures(),
+        [*page.figures(), *([explored.figure] if explored else [])],
+        explore=explored.data if explored else None,
+        explored=explored,
         marts=marts,
         page=page,
         links=links,
         look=look,
         app_pages=app_pages,
+        terms=terms,
+        downloads=downloads,
         table_days=TABLE_DAYS,
         failed=[result for result in marts.publication.gate_results if not result.success],
         passed=_passed(marts.publication.gate_results),

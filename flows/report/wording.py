@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import date, datetime
+from typing import Any
 
 from flows.report.queries import App, CohortRow, Curve, GrowthPeriod, Milestone, Moved, RankSeries
 
@@ -265,3 +266,24 @@ def quick_ratio_reading(periods: Sequence[GrowthPeriod], ceiling: int) -> str:
     return (
         f"{said} Values above {ceiling} are drawn at {ceiling}; the highest is {max(ratios):.1f}."
     )
+
+
+def size(bytes_: int) -> str:
+    """1536000 as "1.5 MB"; below a tenth of one in kB."""
+    if bytes_ < 100_000:
+        return f"{max(1, round(bytes_ / 1000))}{NNBSP}kB"
+    return f"{bytes_ / 1e6:.1f}{NNBSP}MB"
+
+
+def changed(pair: tuple[Any, Any], say: Callable[[Any], str]) -> str:
+    """A pair of before and now as "2.1 % → 2.0 %"; said once where both read the same."""
+    before, now = say(pair[0]), say(pair[1])
+    return now if before == now else f"{before} → {now}"
+
+
+def more_cohorts(pair: tuple[int | None, int | None]) -> str:
+    """How many cohorts have completed a day since the publication before."""
+    before, now = pair[0] or 0, pair[1] or 0
+    if before == now:
+        return f"{count(now)} cohorts, as before"
+    return f"{count(now)} cohorts complete, {now - before:+,}"

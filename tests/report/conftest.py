@@ -90,6 +90,7 @@ with grid as (
 )
 select
     app_id, cohort_date, s.platform, 'unknown' as country, 'unknown' as channel,
+    'all' as app_version,
     cast(day_n as integer) as day_n,
     cohort_date + cast(day_n as integer) as activity_date,
     daily_users // 2 as cohort_users,
@@ -105,6 +106,12 @@ from grid, (values ('ios'), ('android')) as s(platform), lateral (
         case when day_n = 0 then daily_users // 2
              else cast(daily_users // 2 * day_1 * power(day_n, -decay) as bigint) end as kept
 );
+
+create table marts.fct_cohort_retention_weekly as
+select * rename (day_n as week_n) from marts.fct_cohort_retention_daily where day_n <= 12;
+
+create table marts.fct_cohort_retention_monthly as
+select * rename (day_n as month_n) from marts.fct_cohort_retention_daily where day_n <= 3;
 
 create table marts.fct_retention_curves as
 with sums as (
@@ -122,7 +129,14 @@ select
     (k + 1.9208 - 1.96 * sqrt(k * (1 - k / n) + 0.9604)) / (n + 3.8416) as ci_low,
     (k + 1.9208 + 1.96 * sqrt(k * (1 - k / n) + 0.9604)) / (n + 3.8416) as ci_high,
     cohorts, cohorts > 0 as is_complete, completes_on
-from sums;
+from sums
+union all
+select
+    app_id, 'bracket', 'day', 1, 3, sum(eligible_users)::bigint, sum(2 * retained_users)::bigint,
+    sum(2 * retained_users) / sum(eligible_users), 0.0, 1.0, count(distinct cohort_date), true,
+    min(completes_on)
+from marts.fct_cohort_retention_daily where day_n = 3 and is_complete
+group by app_id;
 
 create table marts.dim_apps as
 select app_id, app_name, description, true as is_tracked, is_simulated,
@@ -231,6 +245,15 @@ from rule cross join (values
 ) as moved (publication_id, mart, measure, cell, cells, old_value, new_value, cause, explanation)
 where daily_users > 0;
 
+create table marts.gate_history as
+select 'run-' || n as run_id, stage, suite, timestamp '2026-03-30 04:00:00'
+    + to_days(n) as checked_at,
+    4::bigint as checks, 4 - (n % 2) - failed as passed, (n % 2)::bigint as warnings,
+    failed as critical_failures,
+    if(failed > 0, 'event_time is never null (extract-7)', null) as failed
+from range(2) as runs (n), (values ('raw', 'app_events'), ('mart', 'activity')) as s(stage, suite),
+    lateral (select if(stage = 'raw' and n = 1, 1, 0)::bigint as failed) as f;
+
 create table marts.app_scorecard as
 with points as (
     select app_id, period_n as n, retention_rate as rate, ci_low, ci_high, eligible_users, cohorts,
@@ -273,6 +296,30 @@ left join marts.fct_rank_summary as s on w.app_id = s.app_id
 )
 
 
+CHANGES = f"""
+create table marts.scorecard_changes as
+select
+    '20260401T040500-abc123' as publication_id, '20260331T040500-abc122' as compared_with,
+    timestamp '2026-04-01 04:05:00' as published_at, app_id, false as is_new_app,
+    watermark - 1 as old_watermark, watermark as new_watermark, users - 200 as old_users,
+    users as new_users, cohorts - 1 as old_cohorts, cohorts as new_cohorts,
+    'too_early' as old_verdict, verdict as new_verdict,
+    null::double as old_verdict_confidence, verdict_confidence as new_verdict_confidence,
+    {
+    ", ".join(
+        f"d{n}_cohorts - 1 as old_d{n}_cohorts, d{n}_cohorts as new_d{n}_cohorts"
+        for n in (1, 7, 30, 60)
+    )
+},
+    {
+    ", ".join(
+        f"d{n}_rate + 0.01 as old_d{n}_rate, d{n}_rate as new_d{n}_rate" for n in (1, 7, 30, 60)
+    )
+},
+from marts.app_scorecard where app_id = 'spike'
+"""
+
+
 def build_marts(path: Path, apps: Sequence[AppRule]) -> Path:
     """Write a marts file with every table of the contract that the report reads."""
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -298,6 +345,7 @@ def build_marts(path: Path, apps: Sequence[AppRule]) -> Path:
         for made in (DERIVED, STORY_MARTS):
             con.execute(made.replace("$watermark", "getvariable('watermark')"))
         con.execute("drop table rule")
+        con.execute(CHANGES)
         con.execute(
             """
             create table marts.publication as

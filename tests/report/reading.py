@@ -16,18 +16,21 @@ class Page(HTMLParser):
         self.words: list[str] = []
         self.tags: list[tuple[str, dict[str, str | None]]] = []
         self.scripts: list[str] = []
+        self.data: list[str] = []
         self.inside = ""
         self.feed(html)
 
     def handle_starttag(self, tag, attrs):
         self.tags.append((tag, dict(attrs)))
-        self.inside = tag
+        self.inside = "data" if ("type", "application/json") in attrs else tag
 
     def handle_endtag(self, tag):
-        self.inside = "" if tag == self.inside else self.inside
+        self.inside = "" if tag in (self.inside, "script") else self.inside
 
     def handle_data(self, data):
-        if self.inside == "script":
+        if self.inside == "data":
+            self.data.append(data)
+        elif self.inside == "script":
             self.scripts.append(data)
         elif self.inside != "style":
             self.words.append(data)
@@ -41,4 +44,4 @@ class Page(HTMLParser):
 
 
 def specifications(page: Page) -> dict[str, Any]:
-    return json.loads(page.scripts[0])["charts"]
+    return json.loads(page.data[0])["charts"]

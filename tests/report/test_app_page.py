@@ -97,16 +97,16 @@ def test_a_young_app_shows_no_day_60_even_where_a_mart_says_so(make_marts):
     """The app is 49 days old: what claims to be observed later than that is not shown."""
     marts = change(
         make_marts(HABIT),
-        "update fct_forecasts set status = 'observed', forecast_rate = 0.4242, ci_low = 0.4141, "
-        "ci_high = 0.4343 where day_n = 60",
-        "update fct_forecast_curves set observed_rate = 0.4242 where day_n >= 50",
+        "update fct_forecasts set status = 'observed', forecast_rate = 0.7242, ci_low = 0.7141, "
+        "ci_high = 0.7343 where day_n = 60",
+        "update fct_forecast_curves set observed_rate = 0.7242 where day_n >= 50",
     )
 
     page = page_of(marts, "habit")
 
-    for number in ("42.4", "41.4", "43.4", "0.4242"):
+    for number in ("72.4", "71.4", "73.4", "0.7242"):
         assert number not in page.text
-        assert number not in page.scripts[0]
+        assert number not in page.data[0]
     assert "Day 60 not yet observable, completes on 11 Apr 2026" in page.text
     assert "not observed yet, complete from 11 Apr 2026" in page.text
 

@@ -69,8 +69,8 @@ def test_the_page_is_drawn_without_a_word_or_a_request(browser, index, width, sc
             return [chart.id, box?.width ?? 0, box?.height ?? 0];
         })""",
     )
-    # Curves twice; a triangle, growth and quick ratio per app; one chart of ranks.
-    assert len(sizes) == 2 + 3 * 4 + 1
+    # Curves twice, and to choose; a triangle, growth and quick ratio per app; one chart of ranks.
+    assert len(sizes) == 3 + 3 * 4 + 1
     assert [size for size in sizes if size[1] < 200 or size[2] < 50] == []
     assert page.evaluate("document.documentElement.scrollWidth") == width
     context.close()
@@ -112,8 +112,8 @@ def test_an_apps_page_is_drawn_without_a_word_or_a_request(browser, index, app_i
             return [chart.id, box?.width ?? 0, box?.height ?? 0];
         })""",
     )
-    # Curve, four of growth, launches; and a rank, two of behaviour, two of reviews, and themes.
-    assert len(sizes) == (6 if app_id == "quiet" else 12)
+    # Two curves, four of growth, launches; a rank, two of behaviour, two of reviews, and themes.
+    assert len(sizes) == (7 if app_id == "quiet" else 13)
     assert [size for size in sizes if size[1] < 200 or size[2] < 50] == []
     assert page.evaluate("document.documentElement.scrollWidth") == width
     context.close()

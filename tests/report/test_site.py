@@ -140,6 +140,38 @@ def test_what_moved_is_told_with_its_cause(make_marts):
     assert "told yesterday" not in page.text  # that was the publication before
 
 
+def test_what_the_scorecard_says_anew_is_told_with_what_it_said_before(make_marts):
+    page = write(make_marts(SPIKE, HABIT))
+
+    assert "Compared with publication 20260331T040500-abc122" in page.text
+    assert "Too early to tell → A spike" in page.text
+    assert "30 Mar 2026 → 31 Mar 2026" in page.text
+    assert "9,800 → 10,000" in page.text
+    assert "11.0 % → 10.0 %" in page.text
+    assert "49 cohorts complete, +1" in page.text
+
+
+def test_the_history_of_the_gates_names_what_failed(make_marts):
+    page = write(make_marts(SPIKE))
+
+    assert "run-1" in page.text
+    assert "event_time is never null (extract-7)" in page.text
+
+
+def test_the_curve_of_all_users_is_that_of_the_mart(make_marts):
+    marts = make_marts(HABIT)
+    page = write(marts)
+    with duckdb.connect(str(marts), read_only=True) as con:
+        points = con.execute(
+            "select period_n, round(retention_rate, 5), round(ci_low, 4) from fct_retention_curves "
+            "where definition = 'classic' and period_n > 0 and is_complete order by period_n"
+        ).fetchall()
+
+    drawn = specifications(page)["explore"]["data"]["values"]
+    assert [(row["x"], row["rate"]) for row in drawn] == [(n, rate) for n, rate, _ in points]
+    assert [row["low"] for row in drawn] == pytest.approx([low for *_, low in points], abs=2e-4)
+
+
 def test_lateness_is_shown_per_source(make_marts):
     page = write(make_marts(SPIKE))
 
@@ -153,9 +185,9 @@ def test_names_cannot_become_markup_or_script(make_marts):
     assert HOSTILE.name in page.text
     assert "modelled after <i>nothing</i>" in page.text
     assert not {"b", "i"} & {tag for tag, _ in page.tags}
-    # The data, the bundle and the few lines that draw: no script of the app's.
+    # The data, the theme, the bundle, and the lines that draw and explore: no script of the app's.
     assert len(page.attributes("script", "type")) == 1
-    assert len([tag for tag, _ in page.tags if tag == "script"]) == 3
+    assert len([tag for tag, _ in page.tags if tag == "script"]) == 5
     ranked = specifications(page)["ranks-0"]["datasets"].values()
     assert any(rows[0].get("app") == HOSTILE.name for rows in ranked)
 
@@ -165,7 +197,8 @@ def test_nothing_on_the_page_is_fetched_from_elsewhere(make_marts):
 
     assert not page.attributes("script", "src")
     assert page.attributes("link", "href") == ["data:,"]
-    assert all(link.startswith(("#", "apps/")) for link in page.attributes("a", "href"))
+    within = ("#", "apps/", "glossary.html", "downloads/")
+    assert all(link.startswith(within) for link in page.attributes("a", "href"))
 
 
 def test_every_header_cell_has_a_scope_and_every_chart_a_label(make_marts):
@@ -185,7 +218,7 @@ def test_an_app_without_events_has_a_page(make_marts):
     assert "Announced Too early to tell No users have been observed yet." in page.text
     assert "not yet observable: no cohort has started" in page.text
     assert "No tracked app has been seen on a landed chart yet." in page.text
-    assert not page.scripts
+    assert not page.data
 
 
 def test_no_app_at_all_has_a_page(make_marts):

@@ -27,3 +27,11 @@ class GateStopped(AfterhypeError):
     """A critical check failed. The last publication stays as it was. Exit code 3."""
 
     exit_code = 3
+
+
+class TimeLimitExceeded(AfterhypeError, TimeoutError):
+    """A run took longer than it may. Prefect shows it as TimedOut; nothing of it writes on."""
+
+
+class MartsDiffer(AfterhypeError):
+    """A cell of the marts is not what a rebuild gives; the message names it."""

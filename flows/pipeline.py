@@ -7,18 +7,19 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
+from typing import Annotated
 
 from prefect import Task, flow, get_run_logger, task
-from prefect.artifacts import create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
 from prefect.runtime import task_run
+from pydantic import Field
 
-from flows import stages
-from flows.artifact import as_markdown
+from flows import artifact, events, stages
 from flows.builds import Build
 from flows.compaction import Compaction
-from flows.errors import ConfigurationError, GateStopped
+from flows.dbt_context import flow_run_context
+from flows.errors import ConfigurationError, GateStopped, MartsDiffer
 from flows.exclusive import one_at_a_time
 from flows.extract.apple_charts import (
     Fetch,
@@ -30,24 +31,36 @@ from flows.land.source import SourceLanding
 from flows.progress import notice, progress
 from flows.publish import Publication
 from flows.quality import GateReport, describe
-from flows.settings import Settings
+from flows.schedule import cancel_superseded
 from flows.sources import AnyFiles, AnySource, ChartFeed
 from flows.stages import Run, Summary
+from flows.time_limit import time_limit
+from flows.verify import Verification
 
 NETWORK_RETRIES = 2
 """How often a feed is tried again when the network is down; nothing else is retried."""
 
+Home = Annotated[
+    Path | None,
+    Field(description="The home folder; empty: AFTERHYPE_HOME of the deployment, else .afterhype."),
+]
+SourcesFile = Annotated[
+    Path | None,
+    Field(description="The sources file; empty: AFTERHYPE_SOURCES, else the demo's."),
+]
+
 
 @flow(name="daily", description="Land what is new, judge it, build the marts, judge, publish.")
-def daily(home: Path | None = None, sources: Path | None = None) -> Summary:
+def daily(home: Home = None, sources: SourcesFile = None) -> Summary:
     """The whole path. ``home`` and ``sources`` default to the settings' (``AFTERHYPE_*``)."""
     with _a_run(home, sources) as run:
         summary = _land_and_judge(run)
+        _tell_of_stale_sources(run)
         return _build_and_publish(run, summary)
 
 
 @flow(name="hourly-ranks", description="Fetch the live charts and land chart captures; no build.")
-def hourly_ranks(home: Path | None = None, sources: Path | None = None) -> Summary:
+def hourly_ranks(home: Home = None, sources: SourcesFile = None) -> Summary:
     """Land charts only; the next daily run builds on them."""
     with _a_run(home, sources) as run:
         return _land_and_judge(stages.only_charts(run))
@@ -55,11 +68,13 @@ def hourly_ranks(home: Path | None = None, sources: Path | None = None) -> Summa
 
 @flow(name="backfill", description="Land the extracts of a range of days, then build and publish.")
 def backfill(
-    start: date,
-    end: date,
-    source: str | None = None,
-    home: Path | None = None,
-    sources: Path | None = None,
+    start: Annotated[date, Field(description="The first day, such as 2026-01-01.")],
+    end: Annotated[date, Field(description="The last day, itself included.")],
+    source: Annotated[
+        str | None, Field(description="One source by its name; empty: every one.")
+    ] = None,
+    home: Home = None,
+    sources: SourcesFile = None,
 ) -> Summary:
     """Land extracts of the days ``start`` to ``end``, a month at a time, then build and
     publish.
@@ -78,14 +93,18 @@ def backfill(
 
 
 @flow(name="land", description="Land what is new and judge it.")
-def land(home: Path | None = None, sources: Path | None = None) -> Summary:
+def land(home: Home = None, sources: SourcesFile = None) -> Summary:
     """The first half of the daily flow."""
     with _a_run(home, sources) as run:
         return _land_and_judge(run)
 
 
 @flow(name="build", description="Build the marts from what has landed; nothing is published.")
-def build(home: Path | None = None, sources: Path | None = None, full: bool = False) -> Summary:
+def build(
+    home: Home = None,
+    sources: SourcesFile = None,
+    full: Annotated[bool, Field(description="Make everything anew, not only changes.")] = False,
+) -> Summary:
     """Run dbt alone; ``full`` makes everything anew."""
     with _a_run(home, sources) as run:
         stages.prepare(run)
@@ -94,21 +113,40 @@ def build(home: Path | None = None, sources: Path | None = None, full: bool = Fa
 
 
 @flow(name="check", description="Judge the marts as they stand; nothing is published.")
-def check(home: Path | None = None, sources: Path | None = None) -> Summary:
+def check(home: Home = None, sources: SourcesFile = None) -> Summary:
     """Run the mart gate alone. Raises GateStopped as the daily flow does."""
     with _a_run(home, sources) as run:
         return _judge(run, Summary(run_id=run.run_id))
 
 
 @flow(name="publish", description="Judge the marts as they stand, then publish them.")
-def publish(home: Path | None = None, sources: Path | None = None) -> Summary:
+def publish(home: Home = None, sources: SourcesFile = None) -> Summary:
     """The last half of the daily flow: the mart gate decides here as well."""
     with _a_run(home, sources) as run:
         return _judge_and_publish(run, Summary(run_id=run.run_id))
 
 
+@flow(name="verify", description="Rebuild every mart aside and compare it cell for cell.")
+def verify(home: Home = None, sources: SourcesFile = None) -> Verification:
+    """Compare the marts with a rebuild. Raises MartsDiffer naming the first cells that differ."""
+    with _a_run(home, sources) as run:
+        with progress("rebuilding every mart aside"):
+            verification = stages.verify(run)
+        if verification.differing_rows:
+            events.tell_of_differences(run.settings, verification)
+            raise MartsDiffer("\n".join(_difference_in_words(verification)))
+        get_run_logger().info("%d cells are what a rebuild gives", verification.cells)
+        return verification
+
+
+def _difference_in_words(verification: Verification) -> Iterator[str]:
+    yield f"{verification.differing_rows} rows of the marts differ from a rebuild:"
+    yield from (f"  {difference}" for difference in verification.differences)
+    yield "`afterhype build --full` makes them anew, `afterhype publish` publishes them."
+
+
 @flow(name="compact", description="Prune old raw events and rewrite the warehouse file.")
-def compact(home: Path | None = None, sources: Path | None = None) -> Compaction:
+def compact(home: Home = None, sources: SourcesFile = None) -> Compaction:
     """Give freed disk back; no mart changes. Readers of the published file notice nothing."""
     with _a_run(home, sources) as run:
         stages.prepare(run)
@@ -159,10 +197,8 @@ def judge_extracts(run: Run) -> GateReport | None:
 @task(name="build marts", cache_policy=NO_CACHE)
 def build_marts(run: Run, full: bool = False) -> Build:
     """Run dbt, by arrival where it can; each of its nodes shows as a task of its own."""
-    from flows.dbt_tasks import invoke  # brings all of dbt with it
-
     with progress("building the marts"):
-        done = stages.build(run, invoke, full=full)
+        done = stages.build(run, flow_run_context(), full=full)
     get_run_logger().info("built %s: %s", "by arrival" if done.by_arrival else "anew", done.reason)
     return done
 
@@ -183,9 +219,14 @@ def publish_marts(run: Run) -> Publication:
 
 @contextmanager
 def _a_run(home: Path | None, sources: Path | None) -> Iterator[Run]:
-    """Begin a run and be the only one that writes its home until it ends."""
+    """Begin a run and be the only one that writes its home until it ends, or its time is up."""
     run = stages.begin(home, sources)
-    with one_at_a_time(run.settings, on_wait=_tell):
+    if superseded := cancel_superseded():
+        _tell(f"this run does the work of {len(superseded)} others that were due as well")
+    with (
+        one_at_a_time(run.settings, on_wait=_tell),
+        time_limit(run.settings.time_limit_minutes),
+    ):
         yield run
 
 
@@ -205,8 +246,9 @@ def _land_and_judge(run: Run) -> Summary:
     report = judge_extracts(run)
     if report and report.critical_failures:
         get_run_logger().error(describe(report))
+        events.tell_of_gate(run.settings, report)
     summary = Summary(run_id=run.run_id, landings=landings, raw_gate=report)
-    _leave_artifact(run.settings, summary)
+    artifact.leave(run.settings, summary)
     return summary
 
 
@@ -220,6 +262,7 @@ def _land(run: Run, source: AnySource) -> SourceLanding:
 
 def _build_and_publish(run: Run, summary: Summary) -> Summary:
     if stands := stages.nothing_new(run):
+        events.tell_of_publication(run.settings, stands, is_new=False)
         return replace(summary, publication=stands, nothing_new=True)
     build_marts(run)
     return _judge_and_publish(run, summary)
@@ -227,8 +270,10 @@ def _build_and_publish(run: Run, summary: Summary) -> Summary:
 
 def _judge_and_publish(run: Run, summary: Summary) -> Summary:
     summary = _judge(run, summary)
-    summary = replace(summary, publication=publish_marts(run))
-    _leave_artifact(run.settings, summary)
+    publication = publish_marts(run)
+    events.tell_of_publication(run.settings, publication, is_new=True)
+    summary = replace(summary, publication=publication)
+    artifact.leave(run.settings, summary)
     return summary
 
 
@@ -236,17 +281,15 @@ def _judge(run: Run, summary: Summary) -> Summary:
     report = judge_marts(run)
     summary = replace(summary, mart_gate=report)
     if report.critical_failures:
-        _leave_artifact(run.settings, summary)
+        artifact.leave(run.settings, summary)
         raise GateStopped(describe(report))
     return summary
 
 
-def _leave_artifact(settings: Settings, summary: Summary) -> None:
-    create_markdown_artifact(
-        as_markdown(settings, summary),
-        key="afterhype-run",
-        description="The scorecard and what the gates said.",
-    )
+def _tell_of_stale_sources(run: Run) -> None:
+    for stale in stages.without_news(run):
+        get_run_logger().warning(str(stale))
+        events.tell_of_stale_source(run.settings, stale)
 
 
 def _logged(landing: SourceLanding) -> SourceLanding:

@@ -19,7 +19,9 @@ class Settings(BaseSettings):
     wrong type; the command line turns it into exit code 2.
     """
 
-    model_config = SettingsConfigDict(env_prefix="AFTERHYPE_", frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(
+        env_prefix="AFTERHYPE_", env_ignore_empty=True, frozen=True, extra="ignore"
+    )
 
     home: Path = Field(Path(".afterhype"), description="Folder of everything afterhype writes.")
     sources: Path = Field(
@@ -37,6 +39,12 @@ class Settings(BaseSettings):
     threads: int | None = Field(None, ge=1, description="DuckDB's and dbt's threads.")
     writer_wait_seconds: int = Field(
         3600, ge=0, description="How long a run waits for another run that is writing."
+    )
+    time_limit_minutes: float = Field(
+        360, gt=0, description="How long a run may work, its waiting for others not counted."
+    )
+    site_url: str | None = Field(
+        None, description="Where the site is hosted, for links in Prefect and in alerts."
     )
 
     def model_post_init(self, _context: object) -> None:

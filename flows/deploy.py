@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import httpx
 from prefect.client.orchestration import SyncPrefectClient, get_client
@@ -20,7 +22,8 @@ from flows.settings import PROJECT_ROOT, Settings
 WORK_POOL = "afterhype"
 
 
-def server() -> SyncPrefectClient:
+@contextmanager
+def server() -> Iterator[SyncPrefectClient]:
     """A client of the server that PREFECT_API_URL names, which answers.
 
     Raises ConfigurationError when it names none, AfterhypeError when nothing answers there.
@@ -31,15 +34,15 @@ def server() -> SyncPrefectClient:
             "no Prefect server is named: start one (`prefect server start`), then "
             "`export PREFECT_API_URL=http://127.0.0.1:4200/api`"
         )
-    client = get_client(sync_client=True)
     try:
-        client.hello().raise_for_status()
+        httpx.get(f"{url}/health", timeout=30).raise_for_status()
     except httpx.HTTPError as error:
         raise AfterhypeError(
             f"{url}: no Prefect server answers there ({error}). Start it with "
             "`prefect server start`, or correct PREFECT_API_URL."
         ) from error
-    return client
+    with get_client(sync_client=True) as client:
+        yield client
 
 
 def deploy(client: SyncPrefectClient, settings: Settings) -> None:

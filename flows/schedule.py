@@ -18,9 +18,13 @@ from prefect.client.schemas.filters import (
     FlowRunFilterStateType,
 )
 from prefect.client.schemas.objects import FlowRun, StateType
+from prefect.client.schemas.responses import (
+    DeploymentResponse,
+    OrchestrationResult,
+    SetStateStatus,
+)
 from prefect.client.schemas.sorting import FlowRunSort
 from prefect.context import FlowRunContext
-from prefect.exceptions import Abort
 from prefect.states import Cancelled
 
 TAG = "afterhype"
@@ -34,11 +38,13 @@ _DONE = [StateType.COMPLETED, StateType.FAILED, StateType.CRASHED, StateType.CAN
 class DeploymentRuns:
     """One deployment: how its last run ended and when (UTC), and when the next one is due (UTC).
 
-    ``running`` names a run that is at work or waits for its turn to write.
+    ``running`` names a run that is at work or waits for its turn to write. Just after a deployment
+    ``next_run_at`` may not be known yet.
     """
 
     deployment: str
     paused: bool
+    is_scheduled: bool
     last_run: str | None
     last_state: str | None
     last_message: str | None
@@ -53,7 +59,7 @@ def deployment_runs(client: SyncPrefectClient) -> list[DeploymentRuns]:
         deployment_filter=DeploymentFilter(tags=DeploymentFilterTags(all_=[TAG]))
     )
     return [
-        _deployment_runs(client, deployment.id, deployment.name, deployment.paused)
+        _deployment_runs(client, deployment)
         for deployment in sorted(found, key=lambda deployment: deployment.name)
     ]
 
@@ -75,13 +81,11 @@ def cancel_superseded(now: datetime | None = None) -> list[str]:
             if run.id == this.id or not run.auto_scheduled:
                 continue
             message = f"Superseded by the run {this.name}, which does what this one would have."
-            try:
-                client.set_flow_run_state(
-                    run.id, Cancelled(name="Superseded", message=message), force=False
-                )
-            except Abort:  # a worker has just begun it: then it runs, after this one
-                continue
-            cancelled.append(run.name)
+            answer: OrchestrationResult[None] = client.set_flow_run_state(
+                run.id, Cancelled(name="Superseded", message=message)
+            )
+            if answer.status == SetStateStatus.ACCEPT:
+                cancelled.append(run.name)
     return cancelled
 
 
@@ -96,12 +100,10 @@ def _overdue(client: SyncPrefectClient, deployment_id: UUID, now: datetime) -> l
     )
 
 
-def _deployment_runs(
-    client: SyncPrefectClient, deployment_id: UUID, name: str, paused: bool
-) -> DeploymentRuns:
+def _deployment_runs(client: SyncPrefectClient, deployment: DeploymentResponse) -> DeploymentRuns:
     def first(types: list[StateType], sort: FlowRunSort) -> FlowRun | None:
         runs = client.read_flow_runs(
-            deployment_filter=DeploymentFilter(id=DeploymentFilterId(any_=[deployment_id])),
+            deployment_filter=DeploymentFilter(id=DeploymentFilterId(any_=[deployment.id])),
             flow_run_filter=FlowRunFilter(
                 state=FlowRunFilterState(type=FlowRunFilterStateType(any_=types))
             ),
@@ -114,8 +116,9 @@ def _deployment_runs(
     running = first([StateType.RUNNING, StateType.PENDING], FlowRunSort.START_TIME_DESC)
     coming = first(_WAITING, FlowRunSort.NEXT_SCHEDULED_START_TIME_ASC)
     return DeploymentRuns(
-        deployment=name,
-        paused=paused,
+        deployment=deployment.name,
+        paused=deployment.paused,
+        is_scheduled=any(schedule.active for schedule in deployment.schedules),
         last_run=last.name if last else None,
         last_state=last.state_name if last else None,
         last_message=last.state.message if last and last.state else None,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
@@ -19,9 +19,7 @@ class Settings(BaseSettings):
     wrong type; the command line turns it into exit code 2.
     """
 
-    model_config = SettingsConfigDict(
-        env_prefix="AFTERHYPE_", env_ignore_empty=True, frozen=True, extra="ignore"
-    )
+    model_config = SettingsConfigDict(env_prefix="AFTERHYPE_", frozen=True, extra="ignore")
 
     home: Path = Field(Path(".afterhype"), description="Folder of everything afterhype writes.")
     sources: Path = Field(
@@ -46,6 +44,12 @@ class Settings(BaseSettings):
     site_url: str | None = Field(
         None, description="Where the site is hosted, for links in Prefect and in alerts."
     )
+
+    @field_validator("home", "sources", mode="before")
+    @classmethod
+    def _empty_is_the_default(cls, value: Any, info: ValidationInfo) -> Any:
+        # what prefect.yaml makes of a variable that is not set; the working directory is not meant
+        return cls.model_fields[str(info.field_name)].default if value == "" else value
 
     def model_post_init(self, _context: object) -> None:
         object.__setattr__(self, "home", self.home.expanduser().absolute())

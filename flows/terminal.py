@@ -271,7 +271,7 @@ def show_deployments(deployments: Sequence[DeploymentRuns]) -> None:
             if one.paused
             else f"{one.next_run_at:%Y-%m-%d %H:%M}"
             if one.next_run_at
-            else "by hand",
+            else ("soon" if one.is_scheduled else "by hand"),
         )
     _show(table)
 

@@ -7,13 +7,11 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
-from typing import Annotated
 
 from prefect import Task, flow, get_run_logger, task
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
 from prefect.runtime import task_run
-from pydantic import Field
 
 from flows import artifact, events, stages
 from flows.builds import Build
@@ -40,19 +38,15 @@ from flows.verify import Verification
 NETWORK_RETRIES = 2
 """How often a feed is tried again when the network is down; nothing else is retried."""
 
-Home = Annotated[
-    Path | None,
-    Field(description="The home folder; empty: AFTERHYPE_HOME of the deployment, else .afterhype."),
-]
-SourcesFile = Annotated[
-    Path | None,
-    Field(description="The sources file; empty: AFTERHYPE_SOURCES, else the demo's."),
-]
-
 
 @flow(name="daily", description="Land what is new, judge it, build the marts, judge, publish.")
-def daily(home: Home = None, sources: SourcesFile = None) -> Summary:
-    """The whole path. ``home`` and ``sources`` default to the settings' (``AFTERHYPE_*``)."""
+def daily(home: Path | None = None, sources: Path | None = None) -> Summary:
+    """The whole path; both parameters default to the settings' (``AFTERHYPE_*``).
+
+    Args:
+        home: The home folder; empty: AFTERHYPE_HOME of the deployment, else .afterhype.
+        sources: The sources file; empty: AFTERHYPE_SOURCES of the deployment, else the demo's.
+    """
     with _a_run(home, sources) as run:
         summary = _land_and_judge(run)
         _tell_of_stale_sources(run)
@@ -60,27 +54,37 @@ def daily(home: Home = None, sources: SourcesFile = None) -> Summary:
 
 
 @flow(name="hourly-ranks", description="Fetch the live charts and land chart captures; no build.")
-def hourly_ranks(home: Home = None, sources: SourcesFile = None) -> Summary:
-    """Land charts only; the next daily run builds on them."""
+def hourly_ranks(home: Path | None = None, sources: Path | None = None) -> Summary:
+    """Land charts only; the next daily run builds on them.
+
+    Args:
+        home: The home folder; empty: AFTERHYPE_HOME of the deployment, else .afterhype.
+        sources: The sources file; empty: AFTERHYPE_SOURCES of the deployment, else the demo's.
+    """
     with _a_run(home, sources) as run:
         return _land_and_judge(stages.only_charts(run))
 
 
 @flow(name="backfill", description="Land the extracts of a range of days, then build and publish.")
 def backfill(
-    start: Annotated[date, Field(description="The first day, such as 2026-01-01.")],
-    end: Annotated[date, Field(description="The last day, itself included.")],
-    source: Annotated[
-        str | None, Field(description="One source by its name; empty: every one.")
-    ] = None,
-    home: Home = None,
-    sources: SourcesFile = None,
+    start: date,
+    end: date,
+    source: str | None = None,
+    home: Path | None = None,
+    sources: Path | None = None,
 ) -> Summary:
     """Land extracts of the days ``start`` to ``end``, a month at a time, then build and
     publish.
 
     Broken off, it goes on where it was: what has landed is known. Between two
     months other runs of the same home get their turn. Of live feeds the archive is landed.
+
+    Args:
+        start: The first day, such as 2026-01-01.
+        end: The last day, itself included.
+        source: One source by its name; empty: every one.
+        home: The home folder; empty: AFTERHYPE_HOME of the deployment, else .afterhype.
+        sources: The sources file; empty: AFTERHYPE_SOURCES of the deployment, else the demo's.
     """
     landed: list[Summary] = []
     for number, (first, last) in enumerate(parts := stages.slices(start, end), 1):
@@ -93,7 +97,7 @@ def backfill(
 
 
 @flow(name="land", description="Land what is new and judge it.")
-def land(home: Home = None, sources: SourcesFile = None) -> Summary:
+def land(home: Path | None = None, sources: Path | None = None) -> Summary:
     """The first half of the daily flow."""
     with _a_run(home, sources) as run:
         return _land_and_judge(run)
@@ -101,9 +105,9 @@ def land(home: Home = None, sources: SourcesFile = None) -> Summary:
 
 @flow(name="build", description="Build the marts from what has landed; nothing is published.")
 def build(
-    home: Home = None,
-    sources: SourcesFile = None,
-    full: Annotated[bool, Field(description="Make everything anew, not only changes.")] = False,
+    home: Path | None = None,
+    sources: Path | None = None,
+    full: bool = False,
 ) -> Summary:
     """Run dbt alone; ``full`` makes everything anew."""
     with _a_run(home, sources) as run:
@@ -113,22 +117,27 @@ def build(
 
 
 @flow(name="check", description="Judge the marts as they stand; nothing is published.")
-def check(home: Home = None, sources: SourcesFile = None) -> Summary:
+def check(home: Path | None = None, sources: Path | None = None) -> Summary:
     """Run the mart gate alone. Raises GateStopped as the daily flow does."""
     with _a_run(home, sources) as run:
         return _judge(run, Summary(run_id=run.run_id))
 
 
 @flow(name="publish", description="Judge the marts as they stand, then publish them.")
-def publish(home: Home = None, sources: SourcesFile = None) -> Summary:
+def publish(home: Path | None = None, sources: Path | None = None) -> Summary:
     """The last half of the daily flow: the mart gate decides here as well."""
     with _a_run(home, sources) as run:
         return _judge_and_publish(run, Summary(run_id=run.run_id))
 
 
 @flow(name="verify", description="Rebuild every mart aside and compare it cell for cell.")
-def verify(home: Home = None, sources: SourcesFile = None) -> Verification:
-    """Compare the marts with a rebuild. Raises MartsDiffer naming the first cells that differ."""
+def verify(home: Path | None = None, sources: Path | None = None) -> Verification:
+    """Compare the marts with a rebuild. Raises MartsDiffer naming the first cells that differ.
+
+    Args:
+        home: The home folder; empty: AFTERHYPE_HOME of the deployment, else .afterhype.
+        sources: The sources file; empty: AFTERHYPE_SOURCES of the deployment, else the demo's.
+    """
     with _a_run(home, sources) as run:
         with progress("rebuilding every mart aside"):
             verification = stages.verify(run)
@@ -146,8 +155,13 @@ def _difference_in_words(verification: Verification) -> Iterator[str]:
 
 
 @flow(name="compact", description="Prune old raw events and rewrite the warehouse file.")
-def compact(home: Home = None, sources: SourcesFile = None) -> Compaction:
-    """Give freed disk back; no mart changes. Readers of the published file notice nothing."""
+def compact(home: Path | None = None, sources: Path | None = None) -> Compaction:
+    """Give freed disk back; no mart changes. Readers of the published file notice nothing.
+
+    Args:
+        home: The home folder; empty: AFTERHYPE_HOME of the deployment, else .afterhype.
+        sources: The sources file; empty: AFTERHYPE_SOURCES of the deployment, else the demo's.
+    """
     with _a_run(home, sources) as run:
         stages.prepare(run)
         with progress("compacting the warehouse"):

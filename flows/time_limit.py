@@ -9,8 +9,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+import duckdb
+
 from flows.errors import TimeLimitExceeded
 
+_SIGNAL = signal.SIGUSR2
 _AGAIN_SECONDS = 10.0
 
 
@@ -18,11 +21,25 @@ class _TimeIsUp(BaseException):
     """Not an Exception: nobody may take it for a broken extract and go on to the next one."""
 
 
+_open: dict[int, duckdb.DuckDBPyConnection] = {}
+
+
+@contextmanager
+def interruptible(con: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    """Let a time limit interrupt what ``con`` is asked within a block."""
+    _open[id(con)] = con
+    try:
+        yield
+    finally:
+        del _open[id(con)]
+
+
 @contextmanager
 def time_limit(minutes: float) -> Iterator[None]:
     """Break a block off after ``minutes``.
 
-    An alarm breaks off what the main thread does, a DuckDB query too; a wait for dbt's process is
+    A signal breaks off what the main thread does; before, queries of ``interruptible`` connections
+    are interrupted, as DuckDB looks at no signals within a long one; a wait for dbt's process is
     broken off by killing it (flows.dbt_process). It is repeated, should something swallow it. In
     other threads, which get no signals, nothing is limited; a worker, a deployment and the command
     line run flows in the main one. Raises TimeLimitExceeded.
@@ -32,19 +49,25 @@ def time_limit(minutes: float) -> Iterator[None]:
         return
     deadline = time.monotonic() + 60 * minutes
 
-    def ring(_signal: int, _frame: FrameType | None) -> None:
-        raise _TimeIsUp
+    def break_off(_signal: int, _frame: FrameType | None) -> None:
+        if not over.is_set():
+            raise _TimeIsUp
 
-    before = signal.signal(signal.SIGALRM, ring)
+    # not the alarm of setitimer, of which there is one only, and Prefect sets it too
+    before = signal.signal(_SIGNAL, break_off)
+    over = threading.Event()
+    watch = threading.Thread(target=_watch, args=(60 * minutes, over), daemon=True)
+    watch.start()
     try:
-        signal.setitimer(signal.ITIMER_REAL, 60 * minutes, _AGAIN_SECONDS)
         try:
             yield
         finally:
-            signal.setitimer(signal.ITIMER_REAL, 0)
+            over.set()
     except BaseException as error:
-        # DuckDB turns the interruption of a query into an error of its own
-        interrupted = isinstance(error, RuntimeError) and "interrupted" in str(error).lower()
+        # what DuckDB makes of an interruption, and of a signal that comes between its tasks
+        interrupted = isinstance(error, duckdb.InterruptException) or (
+            isinstance(error, RuntimeError) and "interrupted" in str(error).lower()
+        )
         if isinstance(error, _TimeIsUp) or (interrupted and time.monotonic() >= deadline):
             raise TimeLimitExceeded(
                 f"the run worked for more than its limit of {minutes:g} minutes and was broken "
@@ -54,4 +77,15 @@ def time_limit(minutes: float) -> Iterator[None]:
             ) from error
         raise
     finally:
-        signal.signal(signal.SIGALRM, before)
+        watch.join()
+        signal.signal(_SIGNAL, before)
+
+
+def _watch(seconds: float, over: threading.Event) -> None:
+    main = threading.main_thread().ident
+    assert main is not None
+    while not over.wait(seconds):
+        signal.pthread_kill(main, _SIGNAL)  # first: it is acted on as soon as the query returns
+        for con in list(_open.values()):
+            con.interrupt()
+        seconds = _AGAIN_SECONDS

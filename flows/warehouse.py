@@ -15,6 +15,7 @@ import duckdb
 
 from flows.errors import AfterhypeError
 from flows.settings import Settings
+from flows.time_limit import interruptible
 
 RAW_CONTRACT = """
 create schema if not exists raw;
@@ -341,7 +342,8 @@ def connect(settings: Settings, *, read_only: bool = False) -> Iterator[duckdb.D
     try:
         con.execute("set TimeZone = 'UTC'")
         con.execute("set enable_progress_bar = false")
-        yield con
+        with interruptible(con):
+            yield con
     finally:
         con.close()
 

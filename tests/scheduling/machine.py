@@ -52,7 +52,7 @@ class Server:
             method=method,
             headers={"Content-Type": "application/json"},
         )
-        with urllib.request.urlopen(request, timeout=60) as response:
+        with urllib.request.urlopen(request, timeout=180) as response:
             text = response.read()
         return json.loads(text) if text else None
 

@@ -103,9 +103,9 @@ def test_alerts_are_installed_once_and_a_test_arrives(server, receiver):
 
 def test_runs_that_piled_up_are_done_by_one_that_fires_by_itself(server, worker):
     deployment = server.deployments()["hourly-ranks"]["id"]
-    every_ten_seconds = {"interval": 10, "anchor_date": "2026-01-01T00:00:00Z"}
+    every_twenty_seconds = {"interval": 20, "anchor_date": "2026-01-01T00:00:00Z"}
     (schedule,) = server.call(
-        f"/deployments/{deployment}/schedules", [{"active": True, "schedule": every_ten_seconds}]
+        f"/deployments/{deployment}/schedules", [{"active": True, "schedule": every_twenty_seconds}]
     )
 
     def overdue():
@@ -120,8 +120,10 @@ def test_runs_that_piled_up_are_done_by_one_that_fires_by_itself(server, worker)
 
     due = wait_for("three runs that are overdue", overdue)
     worker.append(server.worker("first"))
-    ended = {run["id"]: server.end_of(run["id"]) for run in due}
-    server.call(f"/deployments/{deployment}/schedules/{schedule['id']}", method="DELETE")
+    try:
+        ended = {run["id"]: server.end_of(run["id"]) for run in due}
+    finally:
+        server.call(f"/deployments/{deployment}/schedules/{schedule['id']}", method="DELETE")
     states = [run["state_name"] for run in ended.values()]
     assert states.count("Superseded") == len(due) - 1, states
     assert states.count("Completed") == 1

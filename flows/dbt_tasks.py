@@ -21,6 +21,7 @@ from dbt.cli.main import dbtRunner
 from dbt_common.events.base_types import EventLevel
 from prefect.context import hydrated_context
 from prefect.events.worker import EventsWorker
+from prefect.logging.configuration import setup_logging
 from prefect.logging.handlers import APILogWorker
 from prefect.settings import get_current_settings
 from prefect_dbt import PrefectDbtRunner, PrefectDbtSettings
@@ -41,6 +42,7 @@ def main(answers_descriptor: int) -> None:
     """Answer one request after the other until stdin ends."""
     requests: queue.Queue[DbtRequest] = queue.Queue()
     threading.Thread(target=_read, args=(requests,), daemon=True).start()
+    setup_logging()  # Prefect's, which sends what dbt says to the run's log
     with os.fdopen(answers_descriptor, "wb") as answers:
         while True:
             outcome = _answer(requests.get())

@@ -52,9 +52,17 @@ class Server:
             method=method,
             headers={"Content-Type": "application/json"},
         )
-        with urllib.request.urlopen(request, timeout=180) as response:
-            text = response.read()
-        return json.loads(text) if text else None
+        for _ in range(20):
+            try:
+                with urllib.request.urlopen(request, timeout=180) as response:
+                    text = response.read()
+            except urllib.error.HTTPError as error:
+                if error.code != 503:  # its database is busy; Prefect's own client waits as well
+                    raise
+                time.sleep(2)
+            else:
+                return json.loads(text) if text else None
+        raise AssertionError(f"{path}: the server is busy all the time")
 
     def run(self, *command: str, check: bool = True, **more: str) -> str:
         done = subprocess.run(

@@ -137,6 +137,8 @@ def test_overlapping_triggers_all_run_one_after_the_other(server, worker):
         return not busy
 
     wait_for("the scheduled runs' end", quiet)
+    if not worker:
+        worker.append(server.worker("first"))
     ids = [server.trigger("hourly-ranks"), server.trigger("hourly-ranks")]
     ids.append(server.trigger("compact"))
     ended = [server.end_of(run_id) for run_id in ids]

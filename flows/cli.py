@@ -36,6 +36,12 @@ extracts_app = typer.Typer(
     rich_markup_mode=None,
 )
 app.add_typer(extracts_app, name="extracts", invoke_without_command=True)
+alerts_app = typer.Typer(
+    help="Have Prefect tell when a gate stops something, a run fails, a source is stale, ...",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+app.add_typer(alerts_app, name="alerts")
 
 Home = Annotated[
     Path | None,
@@ -130,9 +136,10 @@ def verify(ctx: typer.Context, home: Home = None, sources: Sources = None) -> No
     """Rebuild the marts aside and compare every cell with what stands; exit 1 where one differs."""
     settings = _checked_settings(ctx, home, sources)
     from flows import stages
+    from flows.time_limit import time_limit
     from flows.warehouse import writer
 
-    with writer(settings, on_wait=terminal.say):
+    with writer(settings, on_wait=terminal.say), time_limit(settings.time_limit_minutes):
         terminal.say("Rebuilding every mart aside, from the raw tables ...")
         verification = stages.verify(stages.begin(settings.home, settings.sources))
     terminal.show_verification(verification)
@@ -441,6 +448,84 @@ def reland(ctx: typer.Context, extract_id: str, home: Home = None) -> None:
     from flows.land import ledger
 
     _decide(_settings(ctx, home, None), extract_id, ledger.forget, "Forgot")
+
+
+@app.command()
+def deploy(ctx: typer.Context, home: Home = None, sources: Sources = None) -> None:
+    """Set the Prefect server up: concurrency limit, work pool, every deployment; again renews."""
+    settings = _checked_settings(ctx, home, sources)
+    from flows import deploy as deploying
+    from flows.schedule import deployment_runs
+
+    with deploying.server() as client:
+        deploying.deploy(client, settings)
+        terminal.show_deployments(deployment_runs(client))
+    terminal.say(
+        f"They run with {settings.home} and {settings.sources}.\n"
+        f"Next: `prefect worker start --pool {deploying.WORK_POOL}`, "
+        "then `afterhype alerts install --webhook URL`."
+    )
+
+
+@alerts_app.command("install")
+def install_alerts(
+    webhook: Annotated[
+        str | None, typer.Option(help="An address that gets JSON by POST; kept in a Prefect block.")
+    ] = None,
+    block: Annotated[
+        str | None,
+        typer.Option(help="A Prefect notification block, such as slack-webhook/NAME."),
+    ] = None,
+    late_after_hours: Annotated[
+        float, typer.Option(help="Without a publication for so long, tell.")
+    ] = 26,
+) -> None:
+    """Create the alerts on the Prefect server, or renew them."""
+    from flows import alerts
+    from flows.deploy import server
+
+    with server() as client:
+        names = alerts.install(
+            client, webhook=webhook, block=block, late_after_hours=late_after_hours
+        )
+    terminal.say("Installed: " + ", ".join(names))
+    terminal.say("Next: `afterhype alerts test`.")
+
+
+@alerts_app.command("list")
+def list_alerts() -> None:
+    """List the alerts that are installed."""
+    from flows import alerts
+    from flows.deploy import server
+
+    with server() as client:
+        found = alerts.installed(client)
+    if not found:
+        terminal.say("No alerts yet: `afterhype alerts install --webhook URL`.")
+        return
+    rows = [(a.name, "on" if a.enabled else "off", a.description) for a in found]
+    terminal.show_rows(["alert", "is", "tells when"], rows, csv=False)
+
+
+@alerts_app.command("test")
+def send_test_alert(ctx: typer.Context, home: Home = None) -> None:
+    """Send a test alert and say what the receiver answered; exit 1 when it failed."""
+    from flows import alerts
+    from flows.deploy import server
+
+    with server() as client:
+        terminal.say(f"Test alert: {alerts.send_test(client, _settings(ctx, home, None))}.")
+
+
+@alerts_app.command("remove")
+def remove_alerts() -> None:
+    """Remove the alerts and the block with the webhook's address."""
+    from flows import alerts
+    from flows.deploy import server
+
+    with server() as client:
+        names = alerts.remove(client)
+    terminal.say("Removed: " + (", ".join(names) or "there were none"))
 
 
 def _decide(settings: Settings, extract_id: str, change: Callable[..., None], word: str) -> None:

@@ -1,17 +1,32 @@
-"""Run dbt so that each of its models shows as a task of the Prefect flow.
+"""The process in which dbt runs; of a flow's build, each model shows as a task of the flow.
 
-Importing this module imports dbt and prefect-dbt, which takes seconds: import it where it is used.
+Run as ``python -m flows.dbt_tasks FD`` by flows.dbt_process: requests come on stdin, answers go to
+the file descriptor named. It ends at once when stdin does, whatever it is doing: then the run that
+started it is dead, and its home belongs to the next one.
 """
 
 from __future__ import annotations
 
+import os
+import pickle
+import queue
+import sys
 import threading
+import traceback
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
+from dbt.cli.main import dbtRunner
 from dbt_common.events.base_types import EventLevel
+from prefect.context import hydrated_context
+from prefect.events.worker import EventsWorker
+from prefect.logging.configuration import setup_logging
+from prefect.logging.handlers import APILogWorker
 from prefect.settings import get_current_settings
 from prefect_dbt import PrefectDbtRunner, PrefectDbtSettings
 
+from flows.dbt_process import DbtFailure, DbtOutcome, DbtRequest
 from flows.transform import DBT_PROJECT, PROFILES
 
 
@@ -23,22 +38,103 @@ class _ModelsAsTasks(PrefectDbtRunner):  # type: ignore[misc]
         return (node, config) if node and node.resource_type == "model" else (None, {})
 
 
-def invoke(arguments: list[str]) -> Any:
-    """Run one dbt command and return dbt's result, once every model's task has ended."""
+def main(answers_descriptor: int) -> None:
+    """Answer one request after the other until stdin ends."""
+    requests: queue.Queue[DbtRequest] = queue.Queue()
+    threading.Thread(target=_read, args=(requests,), daemon=True).start()
+    setup_logging()  # Prefect's, which sends what dbt says to the run's log
+    with os.fdopen(answers_descriptor, "wb") as answers:
+        while True:
+            outcome = _answer(requests.get())
+            pickle.dump(outcome, answers)
+            answers.flush()
+
+
+def _read(requests: queue.Queue[DbtRequest]) -> None:
+    try:
+        while True:
+            requests.put(pickle.load(sys.stdin.buffer))
+    except EOFError:
+        os._exit(0)
+    except BaseException:
+        traceback.print_exc()
+        os._exit(1)
+
+
+def _answer(request: DbtRequest) -> DbtOutcome:
+    with _environment(request.environment):
+        if request.context is None:
+            result = _plainly(request)
+        else:
+            with hydrated_context(dict(request.context)):
+                result = _as_tasks(request)
+    if result.exception:
+        return DbtOutcome(success=False, error=str(result.exception))
+    return DbtOutcome(
+        success=bool(result.success),
+        nodes=len(list(_nodes(result))),
+        failures=tuple(
+            DbtFailure(
+                resource_type=str(node.node.resource_type),
+                name=node.node.name,
+                message=str(node.message),
+            )
+            for node in _nodes(result)
+            if node.status in ("error", "fail", "runtime error")
+        ),
+    )
+
+
+def _nodes(result: Any) -> Iterator[Any]:
+    """The results by node; a command such as ``docs generate`` has none."""
+    return (r for r in getattr(result.result, "results", ()) or () if hasattr(r, "status"))
+
+
+def _plainly(request: DbtRequest) -> Any:
+    return dbtRunner().invoke([*request.arguments, "--log-level", "none"])
+
+
+def _as_tasks(request: DbtRequest) -> Any:
     settings = PrefectDbtSettings(
         project_dir=DBT_PROJECT, profiles_dir=PROFILES, log_level=EventLevel(_log_level())
     )
     runner = _ModelsAsTasks(settings=settings, raise_on_failure=False, disable_assets=True)
-    result = runner.invoke(arguments)
-    # the tasks run in daemon threads that the runner does not wait for: where the process ends
-    # before them, the interpreter aborts
+    result = runner.invoke(list(request.arguments))
+    # the tasks run in daemon threads that the runner does not wait for
     for thread in threading.enumerate():
         if thread.name.endswith("(run_task)"):
             thread.join()
+    # this process may be ended as soon as it has answered: what is told of the tasks goes first
+    EventsWorker.drain_all(timeout=30)
+    APILogWorker.drain_all(timeout=30)
     return result
+
+
+@contextmanager
+def _environment(ours: Mapping[str, str]) -> Iterator[None]:
+    """Set what profiles.yml reads, for the length of a dbt command."""
+    before = {name: os.environ.get(name) for name in ours}
+    os.environ.update(ours)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
 
 
 def _log_level() -> str:
     """Prefect's level in dbt's word: the runner sets the loggers of its tasks to it."""
     level = get_current_settings().logging.level.lower()
     return {"warning": "warn", "critical": "error"}.get(level, level)
+
+
+if __name__ == "__main__":
+    # requests are of the classes of the importable module, not of this __main__
+    try:
+        main(int(sys.argv[1]))
+    except BaseException:
+        traceback.print_exc()
+        os._exit(1)  # the thread that reads cannot be joined

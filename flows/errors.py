@@ -35,3 +35,11 @@ class DeliveryError(AfterhypeError):
 
 class TargetUnreachable(DeliveryError):
     """The network, or the target's server, is down: worth another try in a moment."""
+
+
+class TimeLimitExceeded(AfterhypeError, TimeoutError):
+    """A run took longer than it may. Prefect shows it as TimedOut; nothing of it writes on."""
+
+
+class MartsDiffer(AfterhypeError):
+    """A cell of the marts is not what a rebuild gives; the message names it."""

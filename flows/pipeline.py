@@ -10,16 +10,15 @@ from datetime import date
 from pathlib import Path
 
 from prefect import Task, flow, get_run_logger, task
-from prefect.artifacts import create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
 from prefect.runtime import task_run
 
-from flows import stages
-from flows.artifact import as_markdown
+from flows import artifact, events, stages
 from flows.builds import Build
 from flows.compaction import Compaction
-from flows.errors import ConfigurationError, GateStopped, TargetUnreachable
+from flows.dbt_context import flow_run_context
+from flows.errors import ConfigurationError, GateStopped, MartsDiffer, TargetUnreachable
 from flows.exclusive import one_at_a_time
 from flows.extract.apple_charts import (
     Fetch,
@@ -31,11 +30,13 @@ from flows.land.source import SourceLanding
 from flows.progress import notice, progress
 from flows.publish import Publication, current_publication
 from flows.quality import GateReport, describe
-from flows.settings import Settings
+from flows.schedule import cancel_superseded
 from flows.sources import AnyFiles, AnySource, ChartFeed, Target
 from flows.stages import Run, Summary
 from flows.targets import deliveries
 from flows.targets.deliveries import Delivery
+from flows.time_limit import time_limit
+from flows.verify import Verification
 
 NETWORK_RETRIES = 2
 """How often a feed is tried again when the network is down; nothing else is retried."""
@@ -46,15 +47,26 @@ DELIVERY_DELAYS: list[float] = [10, 30, 60]
 
 @flow(name="daily", description="Land what is new, judge it, build the marts, judge, publish.")
 def daily(home: Path | None = None, sources: Path | None = None) -> Summary:
-    """The whole path. ``home`` and ``sources`` default to the settings' (``AFTERHYPE_*``)."""
+    """The whole path; both parameters default to the settings' (``AFTERHYPE_*``).
+
+    Args:
+        home: The home folder; empty: AFTERHYPE_HOME of the deployment, else .afterhype.
+        sources: The sources file; empty: AFTERHYPE_SOURCES of the deployment, else the demo's.
+    """
     with _a_run(home, sources) as run:
         summary = _land_and_judge(run)
+        _tell_of_stale_sources(run)
         return _build_and_publish(run, summary)
 
 
 @flow(name="hourly-ranks", description="Fetch the live charts and land chart captures; no build.")
 def hourly_ranks(home: Path | None = None, sources: Path | None = None) -> Summary:
-    """Land charts only; the next daily run builds on them."""
+    """Land charts only; the next daily run builds on them.
+
+    Args:
+        home: The home folder; empty: AFTERHYPE_HOME of the deployment, else .afterhype.
+        sources: The sources file; empty: AFTERHYPE_SOURCES of the deployment, else the demo's.
+    """
     with _a_run(home, sources) as run:
         return _land_and_judge(stages.only_charts(run))
 
@@ -72,6 +84,13 @@ def backfill(
 
     Broken off, it goes on where it was: what has landed is known. Between two
     months other runs of the same home get their turn. Of live feeds the archive is landed.
+
+    Args:
+        start: The first day, such as 2026-01-01.
+        end: The last day, itself included.
+        source: One source by its name; empty: every one.
+        home: The home folder; empty: AFTERHYPE_HOME of the deployment, else .afterhype.
+        sources: The sources file; empty: AFTERHYPE_SOURCES of the deployment, else the demo's.
     """
     landed: list[Summary] = []
     for number, (first, last) in enumerate(parts := stages.slices(start, end), 1):
@@ -91,7 +110,11 @@ def land(home: Path | None = None, sources: Path | None = None) -> Summary:
 
 
 @flow(name="build", description="Build the marts from what has landed; nothing is published.")
-def build(home: Path | None = None, sources: Path | None = None, full: bool = False) -> Summary:
+def build(
+    home: Path | None = None,
+    sources: Path | None = None,
+    full: bool = False,
+) -> Summary:
     """Run dbt alone; ``full`` makes everything anew."""
     with _a_run(home, sources) as run:
         stages.prepare(run)
@@ -115,17 +138,52 @@ def publish(home: Path | None = None, sources: Path | None = None) -> Summary:
 
 @flow(name="deliver", description="Deliver what is published to the targets that lack it.")
 def deliver(home: Path | None = None, sources: Path | None = None, again: bool = False) -> Summary:
-    """The end of the daily flow by hand; ``again`` delivers to those that have it as well."""
+    """The end of the daily flow by hand.
+
+    Args:
+        home: The home folder; empty: AFTERHYPE_HOME of the deployment, else .afterhype.
+        sources: The sources file; empty: AFTERHYPE_SOURCES of the deployment, else the demo's.
+        again: Deliver to the targets that have it as well.
+    """
     with _a_run(home, sources) as run:
         summary = _deliver(run, Summary(run_id=run.run_id), again=again)
         if summary.deliveries:
-            _leave_artifact(run.settings, summary)
+            artifact.leave(run.settings, summary)
         return summary
+
+
+@flow(name="verify", description="Rebuild every mart aside and compare it cell for cell.")
+def verify(home: Path | None = None, sources: Path | None = None) -> Verification:
+    """Compare the marts with a rebuild. Raises MartsDiffer naming the first cells that differ.
+
+    Args:
+        home: The home folder; empty: AFTERHYPE_HOME of the deployment, else .afterhype.
+        sources: The sources file; empty: AFTERHYPE_SOURCES of the deployment, else the demo's.
+    """
+    with _a_run(home, sources) as run:
+        with progress("rebuilding every mart aside"):
+            verification = stages.verify(run)
+        if verification.differing_rows:
+            events.tell_of_differences(run.settings, verification)
+            raise MartsDiffer("\n".join(_difference_in_words(verification)))
+        get_run_logger().info("%d cells are what a rebuild gives", verification.cells)
+        return verification
+
+
+def _difference_in_words(verification: Verification) -> Iterator[str]:
+    yield f"{verification.differing_rows} rows of the marts differ from a rebuild:"
+    yield from (f"  {difference}" for difference in verification.differences)
+    yield "`afterhype build --full` makes them anew, `afterhype publish` publishes them."
 
 
 @flow(name="compact", description="Prune old raw events and rewrite the warehouse file.")
 def compact(home: Path | None = None, sources: Path | None = None) -> Compaction:
-    """Give freed disk back; no mart changes. Readers of the published file notice nothing."""
+    """Give freed disk back; no mart changes. Readers of the published file notice nothing.
+
+    Args:
+        home: The home folder; empty: AFTERHYPE_HOME of the deployment, else .afterhype.
+        sources: The sources file; empty: AFTERHYPE_SOURCES of the deployment, else the demo's.
+    """
     with _a_run(home, sources) as run:
         stages.prepare(run)
         with progress("compacting the warehouse"):
@@ -175,10 +233,8 @@ def judge_extracts(run: Run) -> GateReport | None:
 @task(name="build marts", cache_policy=NO_CACHE)
 def build_marts(run: Run, full: bool = False) -> Build:
     """Run dbt, by arrival where it can; each of its nodes shows as a task of its own."""
-    from flows.dbt_tasks import invoke  # brings all of dbt with it
-
     with progress("building the marts"):
-        done = stages.build(run, invoke, full=full)
+        done = stages.build(run, flow_run_context(), full=full)
     get_run_logger().info("built %s: %s", "by arrival" if done.by_arrival else "anew", done.reason)
     return done
 
@@ -216,9 +272,14 @@ def deliver_to(run: Run, target: Target) -> Publication:
 
 @contextmanager
 def _a_run(home: Path | None, sources: Path | None) -> Iterator[Run]:
-    """Begin a run and be the only one that writes its home until it ends."""
+    """Begin a run and be the only one that writes its home until it ends, or its time is up."""
     run = stages.begin(home, sources)
-    with one_at_a_time(run.settings, on_wait=_tell):
+    if superseded := cancel_superseded():
+        _tell(f"this run does the work of {len(superseded)} others that were due as well")
+    with (
+        one_at_a_time(run.settings, on_wait=_tell),
+        time_limit(run.settings.time_limit_minutes),
+    ):
         yield run
 
 
@@ -238,8 +299,9 @@ def _land_and_judge(run: Run) -> Summary:
     report = judge_extracts(run)
     if report and report.critical_failures:
         get_run_logger().error(describe(report))
+        events.tell_of_gate(run.settings, report)
     summary = Summary(run_id=run.run_id, landings=landings, raw_gate=report)
-    _leave_artifact(run.settings, summary)
+    artifact.leave(run.settings, summary)
     return summary
 
 
@@ -253,9 +315,10 @@ def _land(run: Run, source: AnySource) -> SourceLanding:
 
 def _build_and_publish(run: Run, summary: Summary) -> Summary:
     if stands := stages.nothing_new(run):
+        events.tell_of_publication(run.settings, stands, is_new=False)
         summary = _deliver(run, replace(summary, publication=stands, nothing_new=True))
         if summary.deliveries:
-            _leave_artifact(run.settings, summary)
+            artifact.leave(run.settings, summary)
         return summary
     build_marts(run)
     return _judge_and_publish(run, summary)
@@ -263,8 +326,10 @@ def _build_and_publish(run: Run, summary: Summary) -> Summary:
 
 def _judge_and_publish(run: Run, summary: Summary) -> Summary:
     summary = _judge(run, summary)
-    summary = _deliver(run, replace(summary, publication=publish_marts(run)))
-    _leave_artifact(run.settings, summary)
+    publication = publish_marts(run)
+    events.tell_of_publication(run.settings, publication, is_new=True)
+    summary = _deliver(run, replace(summary, publication=publication))
+    artifact.leave(run.settings, summary)
     return summary
 
 
@@ -296,17 +361,15 @@ def _judge(run: Run, summary: Summary) -> Summary:
     report = judge_marts(run)
     summary = replace(summary, mart_gate=report)
     if report.critical_failures:
-        _leave_artifact(run.settings, summary)
+        artifact.leave(run.settings, summary)
         raise GateStopped(describe(report))
     return summary
 
 
-def _leave_artifact(settings: Settings, summary: Summary) -> None:
-    create_markdown_artifact(
-        as_markdown(settings, summary),
-        key="afterhype-run",
-        description="The scorecard and what the gates said.",
-    )
+def _tell_of_stale_sources(run: Run) -> None:
+    for stale in stages.without_news(run):
+        get_run_logger().warning(str(stale))
+        events.tell_of_stale_source(run.settings, stale)
 
 
 def _logged(landing: SourceLanding) -> SourceLanding:

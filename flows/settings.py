@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
@@ -38,6 +38,18 @@ class Settings(BaseSettings):
     writer_wait_seconds: int = Field(
         3600, ge=0, description="How long a run waits for another run that is writing."
     )
+    time_limit_minutes: float = Field(
+        360, gt=0, description="How long a run may work, its waiting for others not counted."
+    )
+    site_url: str | None = Field(
+        None, description="Where the site is hosted, for links in Prefect and in alerts."
+    )
+
+    @field_validator("home", "sources", mode="before")
+    @classmethod
+    def _empty_is_the_default(cls, value: Any, info: ValidationInfo) -> Any:
+        # what prefect.yaml makes of a variable that is not set; the working directory is not meant
+        return cls.model_fields[str(info.field_name)].default if value == "" else value
 
     def model_post_init(self, _context: object) -> None:
         object.__setattr__(self, "home", self.home.expanduser().absolute())

@@ -323,7 +323,8 @@ class FileSource(_Strict):
 
     ``{home}`` stands for the home folder, ``{date}`` for any day as YYYY-MM-DD; a relative path is
     relative to the sources file. Objects are s3://bucket/key, gs://bucket/key, az://container/key,
-    with globs as in paths, or https://host/path.
+    with globs as in paths, or https://host/path. ``stale_after_hours``: when nothing new has landed
+    for so long, the daily run tells (an alert, see docs/operate.md).
     """
 
     kind: ClassVar[str]
@@ -336,6 +337,7 @@ class FileSource(_Strict):
     columns: dict[str, str] = {}
     storage: Storage = Storage()
     rejects: RejectShares = RejectShares()
+    stale_after_hours: float | None = Field(None, gt=0, exclude=True)  # defines no number
 
     @property
     def uris(self) -> tuple[str, ...]:
@@ -476,6 +478,7 @@ class ChartFeed(_Strict):
     """A live feed: every storefront times every chart is fetched at each run."""
 
     name: Name
+    stale_after_hours: float | None = Field(24, gt=0, exclude=True)  # defines no number
     feed: Literal["apple_rss"]
     storefronts: tuple[Annotated[str, Field(pattern="^[a-z]{2}$")], ...] = Field(min_length=1)
     charts: tuple[Literal["top-free", "top-paid"], ...] = Field(min_length=1)

@@ -25,8 +25,9 @@ from flows.publish import publish as publish_generation
 from flows.quality import GateReport, data_docs_path, mart_gate, raw_gate
 from flows.settings import Settings, load_settings
 from flows.sources import AnyFiles, AnySource, ChartFeed, Sources, load_sources
+from flows.staleness import StaleSource, stale_sources
 from flows.targets.deliveries import Delivery
-from flows.transform import Invoke, build_marts, write_docs
+from flows.transform import FlowRunContext, build_marts, write_docs
 from flows.verify import Verification
 from flows.verify import verify as verify_marts
 from flows.warehouse import connect, create_schemas
@@ -190,14 +191,14 @@ def nothing_new(run: Run) -> Publication | None:
     return stands if last and last[0] == _fingerprint(run) else None
 
 
-def build(run: Run, invoke: Invoke | None = None, *, full: bool = False) -> Build:
+def build(run: Run, context: FlowRunContext | None = None, *, full: bool = False) -> Build:
     """Build the marts: by arrival where the last build left something to go on from, or ``full``.
 
     Raises TransformError; the next build then makes everything anew.
     """
     with connect(run.settings) as con:
         started = builds.begin(con, run.sources, run.run_id, run.now, full=full)
-    build_marts(run.settings, run.sources, by_arrival=started.by_arrival, invoke=invoke)
+    build_marts(run.settings, run.sources, by_arrival=started.by_arrival, context=context)
     with connect(run.settings) as con:
         builds.finish(con, started)
     return started
@@ -256,6 +257,12 @@ def verify(run: Run) -> Verification:
 def compact(run: Run) -> Compaction:
     """Prune raw events older than the sources file keeps them, and rewrite the warehouse."""
     return compact_warehouse(run.settings, run.sources, run.now)
+
+
+def without_news(run: Run) -> list[StaleSource]:
+    """The sources that have brought nothing new for longer than the sources file allows."""
+    with connect(run.settings, read_only=True) as con:
+        return stale_sources(con, run.selected, run.now)
 
 
 def drift_found(settings: Settings, summary: Summary) -> list[str]:

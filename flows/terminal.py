@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from flows.land.drift import Drift
     from flows.land.ledger import LedgerRow
     from flows.outlook.verdict import Verdict
+    from flows.schedule import DeploymentRuns
     from flows.stages import Summary
     from flows.verify import Verification
 
@@ -292,6 +293,23 @@ def show_extracts(rows: Sequence[LedgerRow], drifts: Sequence[Drift]) -> None:
         say(f"{drift.extract_id} drift in {drift}")
     if any(row.status == "quarantined" for row in rows):
         say("Decide: `afterhype extracts release ID`, `discard ID`, or mend it and `reland ID`.")
+
+
+def show_deployments(deployments: Sequence[DeploymentRuns]) -> None:
+    """When each deployment ran last and runs next, in UTC."""
+    table = Table("Deployment", "Last run", "Ended (UTC)", "Next (UTC)", box=SIMPLE_HEAD)
+    for one in deployments:
+        table.add_row(
+            one.deployment,
+            (one.running and f"{one.running}: at work") or one.last_state or "–",
+            f"{one.last_ended_at:%Y-%m-%d %H:%M}" if one.last_ended_at else "–",
+            "paused"
+            if one.paused
+            else f"{one.next_run_at:%Y-%m-%d %H:%M}"
+            if one.next_run_at
+            else ("soon" if one.is_scheduled else "by hand"),
+        )
+    _show(table)
 
 
 def show_status(settings: Settings) -> None:

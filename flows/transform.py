@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from flows.dbt_process import DbtOutcome, run_dbt
 from flows.definition import dbt_variables
 from flows.errors import TransformError
 from flows.settings import PROJECT_ROOT, Settings
@@ -18,8 +17,8 @@ from flows.sources import Sources
 DBT_PROJECT = PROJECT_ROOT / "dbt_project"
 PROFILES = PROJECT_ROOT / "profiles"
 
-Invoke = Callable[[list[str]], Any]
-"""How dbt is run: dbt's own runner, or prefect-dbt's, which shows each model as a task."""
+FlowRunContext = Mapping[str, Any]
+"""A Prefect flow run's context (flows.dbt_context), as whose tasks the models show."""
 
 
 def build_marts(
@@ -28,7 +27,7 @@ def build_marts(
     *,
     by_arrival: bool = False,
     raw_from: Path | None = None,
-    invoke: Invoke | None = None,
+    context: FlowRunContext | None = None,
 ) -> None:
     """Build every model, run the data tests that go with a build, and let go of the warehouse.
 
@@ -42,7 +41,7 @@ def build_marts(
     if not raw_from:
         command += ["--exclude", "tag:user_level", "tag:mart_level"]
     variables = dbt_variables(sources) | {"by_arrival": by_arrival}
-    _run(command, settings, variables, invoke, raw_from)
+    _run(command, settings, variables, context, raw_from)
 
 
 def write_docs(settings: Settings, sources: Sources) -> Path:
@@ -82,38 +81,34 @@ def _run(
     command: Sequence[str],
     settings: Settings,
     variables: dict[str, Any],
-    invoke: Invoke | None,
+    context: FlowRunContext | None,
     raw_from: Path | None = None,
 ) -> None:
-    with _environment(settings, raw_from):
-        result = (invoke or _invoke_dbt)([*command, *dbt_arguments(settings, variables)])
-    if result.exception:
-        raise TransformError(f"dbt {command[0]} did not run: {result.exception}")
-    if not result.success:
-        raise TransformError(_failures(command[0], result.result, settings))
+    outcome = run_dbt(
+        [*command, *dbt_arguments(settings, variables)],
+        _environment(settings, raw_from),
+        context,
+    )
+    if outcome.error:
+        raise TransformError(f"dbt {command[0]} did not run: {outcome.error}")
+    if not outcome.success:
+        raise TransformError(_failures(command[0], outcome, settings))
 
 
-def _invoke_dbt(arguments: list[str]) -> Any:
-    from dbt.cli.main import dbtRunner  # takes a second to import: only where dbt runs
-
-    return dbtRunner().invoke([*arguments, "--log-level", "none"])
-
-
-def _failures(command: str, results: Any, settings: Settings) -> str:
-    failed = [r for r in results if r.status in ("error", "fail", "runtime error")]
-    lines = [f"  {r.node.resource_type} {r.node.name}: {r.message}" for r in failed]
+def _failures(command: str, outcome: DbtOutcome, settings: Settings) -> str:
+    failed = outcome.failures
+    lines = [f"  {node.resource_type} {node.name}: {node.message}" for node in failed]
     return "\n".join(
         [
-            f"dbt {command}: {len(failed)} of {len(list(results))} failed; nothing was published",
+            f"dbt {command}: {len(failed)} of {outcome.nodes} failed; nothing was published",
             *lines,
             f"  The whole log: {settings.dbt_dir / 'logs' / 'dbt.log'}",
         ]
     )
 
 
-@contextmanager
-def _environment(settings: Settings, raw_from: Path | None) -> Iterator[None]:
-    """Set what profiles.yml reads, for the length of a dbt run."""
+def _environment(settings: Settings, raw_from: Path | None) -> dict[str, str]:
+    """What profiles.yml reads, for the length of a dbt command."""
     ours = {"AFTERHYPE_WAREHOUSE": str(settings.warehouse_path), "DO_NOT_TRACK": "1"}
     if raw_from:
         ours["AFTERHYPE_RAW_FROM"] = str(raw_from)
@@ -121,13 +116,4 @@ def _environment(settings: Settings, raw_from: Path | None) -> Iterator[None]:
         ours["AFTERHYPE_THREADS"] = str(settings.threads)
     if settings.memory_limit:
         ours["AFTERHYPE_MEMORY_LIMIT"] = settings.memory_limit
-    before = {name: os.environ.get(name) for name in ours}
-    os.environ.update(ours)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
+    return ours

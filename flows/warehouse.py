@@ -15,6 +15,7 @@ import duckdb
 
 from flows.errors import AfterhypeError
 from flows.settings import Settings
+from flows.time_limit import interruptible
 
 RAW_CONTRACT = """
 create schema if not exists raw;
@@ -319,6 +320,10 @@ create table if not exists ops.gate_results (
 """
 
 
+_RUN = ", run "
+"""Between a lock's holder and the run that it is."""
+
+
 @contextmanager
 def connect(settings: Settings, *, read_only: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:
     """Open the warehouse for the length of a block, in UTC, and close it whatever happens.
@@ -346,7 +351,8 @@ def connect(settings: Settings, *, read_only: bool = False) -> Iterator[duckdb.D
     try:
         con.execute("set TimeZone = 'UTC'")
         con.execute("set enable_progress_bar = false")
-        yield con
+        with interruptible(con):
+            yield con
     finally:
         con.close()
 
@@ -384,11 +390,14 @@ def _renew_the_ledger(con: duckdb.DuckDBPyConnection) -> None:
 
 
 @contextmanager
-def writer(settings: Settings, on_wait: Callable[[str], None] | None = None) -> Iterator[None]:
+def writer(
+    settings: Settings, on_wait: Callable[[str], None] | None = None, run: str | None = None
+) -> Iterator[str | None]:
     """Be the one writer of this home for the length of a block; wait for another one first.
 
     The kernel frees the lock when its holder dies, so a killed run never blocks the next one.
-    Raises AfterhypeError after ``settings.writer_wait_seconds``.
+    ``run`` says who holds it; yields the ``run`` of a holder that died holding it, if any. Raises
+    AfterhypeError after ``settings.writer_wait_seconds``.
     """
     settings.home.mkdir(parents=True, exist_ok=True)
     deadline = time.monotonic() + settings.writer_wait_seconds
@@ -396,7 +405,7 @@ def writer(settings: Settings, on_wait: Callable[[str], None] | None = None) -> 
         waited = False
         while not _try_lock(lock.fileno()):
             lock.seek(0)
-            holder = lock.read().strip() or "another process"
+            holder = lock.read().partition(_RUN)[0].strip() or "another process"
             if time.monotonic() >= deadline:
                 raise AfterhypeError(
                     f"{settings.home}: still being written by {holder} after "
@@ -407,10 +416,16 @@ def writer(settings: Settings, on_wait: Callable[[str], None] | None = None) -> 
                 on_wait(f"waiting: {settings.home} is being written by {holder}")
             waited = True
             time.sleep(0.2)
+        lock.seek(0)
+        died = lock.read().partition(_RUN)[2].strip() or None
         lock.truncate(0)
         lock.write(f"process {os.getpid()} since {datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC")
+        lock.write(f"{_RUN}{run}" if run else "")
         lock.flush()
-        yield
+        try:
+            yield died
+        finally:
+            lock.truncate(0)  # what is left in it is a dead holder's
 
 
 def _try_lock(descriptor: int) -> bool:

@@ -9,8 +9,8 @@ from typing import Any
 import duckdb
 import pytest
 
-from flows import stages
-from flows.errors import AfterhypeError
+from flows import pipeline, stages
+from flows.errors import AfterhypeError, MartsDiffer
 from flows.marts import GRAIN, SETTLED
 from flows.verify import verify
 
@@ -34,13 +34,16 @@ def test_a_tampered_cell_is_named(after_a_day: Any) -> None:
         con.execute(
             "update marts.fct_cohort_retention_daily set retained_users = 11 where day_n = 1"
         )
-    verification = verified(after_a_day)
-    assert verification.differing_rows == 1
-    assert str(verification.differences[0]) == (
+    with pytest.raises(MartsDiffer) as stopped:  # the flow that runs every week
+        pipeline.verify(home=after_a_day.home, sources=after_a_day.sources)
+    told = str(stopped.value).splitlines()
+    assert told[0] == "1 rows of the marts differ from a rebuild:"
+    assert told[1].strip() == (
         "warehouse: fct_cohort_retention_daily [app_id=chat, cohort_date=2026-01-01, "
         "platform=unknown, country=unknown, channel=unknown, app_version=all, day_n=1]: "
         "retained_users is 11, a rebuild gives 10"
     )
+    assert "afterhype build --full" in told[-1]
 
 
 def test_rows_that_are_missing_or_too_many_are_named(after_a_day: Any) -> None:

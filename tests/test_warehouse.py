@@ -17,7 +17,7 @@ import sys, time
 from pathlib import Path
 from flows.settings import Settings
 from flows.warehouse import writer
-with writer(Settings(home=Path(sys.argv[1]))):
+with writer(Settings(home=Path(sys.argv[1])), run="the first"):
     print("held", flush=True)
     time.sleep(60)
 """
@@ -105,3 +105,11 @@ def test_waiting_has_an_end(settings, holder):
         writer(impatient),
     ):
         pass
+
+
+def test_who_died_holding_the_lock_is_known_to_the_next_one(settings, holder):
+    os.kill(holder.pid, signal.SIGKILL)
+    with writer(settings, run="the second") as died:
+        assert died == "the first"
+    with writer(settings) as died:
+        assert died is None  # the second one ended as it should

@@ -1,0 +1,67 @@
+"""Which sources have brought nothing new for too long, at a moment."""
+
+from datetime import datetime
+
+import duckdb
+import pytest
+import yaml
+
+from flows.sources import load_sources
+from flows.staleness import stale_sources
+
+NOW = datetime(2026, 1, 10, 12)
+MINIMAL = {
+    "apps": [{"app_id": "chat", "name": "Chat"}],
+    "events": [
+        {"name": "never", "app_id": "chat", "format": "mixpanel", "uri": "a"},
+        {"name": "old", "app_id": "chat", "format": "mixpanel", "uri": "b"},
+        {"name": "new", "app_id": "chat", "format": "mixpanel", "uri": "c"},
+        {"name": "not_asked", "app_id": "chat", "format": "mixpanel", "uri": "d"},
+    ],
+    "ranks": [{"name": "feed", "feed": "apple_rss", "storefronts": ["us"], "charts": ["top-free"]}],
+}
+
+
+@pytest.fixture
+def sources(tmp_path):
+    for entry in MINIMAL["events"][:3]:
+        entry["stale_after_hours"] = 36
+    path = tmp_path / "sources.yml"
+    path.write_text(yaml.safe_dump(MINIMAL), encoding="utf-8")
+    return load_sources(path)
+
+
+@pytest.fixture
+def con():
+    with duckdb.connect() as con:
+        con.execute("create schema raw")
+        for table in ("extracts", "chart_snapshots"):
+            con.execute(f"create table raw.{table} (source text, status text, landed_at timestamp)")
+        con.execute(
+            """
+            insert into raw.extracts values
+                ('old', 'landed', '2026-01-08 18:00'), ('old', 'failed', '2026-01-10 11:00'),
+                ('new', 'quarantined', '2026-01-09 06:00'), ('not_asked', 'landed', '2020-01-01')
+            """
+        )
+        con.execute("insert into raw.chart_snapshots values ('feed', 'unchanged', '2026-01-10')")
+        yield con
+
+
+def test_only_what_landed_counts_and_only_where_it_is_asked(con, sources):
+    stale = {found.source: found for found in stale_sources(con, sources.all, NOW)}
+    assert set(stale) == {"never", "old"}
+    assert str(stale["never"]) == "never: nothing of it has landed yet."
+    assert str(stale["old"]) == (
+        "old: nothing new has landed for 42.0 hours (since 2026-01-08 18:00 UTC); 36 are allowed."
+    )
+
+
+def test_a_live_feed_that_cannot_be_fetched_for_a_day_is_stale(con, sources):
+    con.execute("insert into raw.chart_snapshots values ('feed', 'failed', '2026-01-11 12:00')")
+    later = datetime(2026, 1, 11, 0, 30)
+    assert "feed" in {found.source for found in stale_sources(con, sources.all, later)}
+
+
+def test_asking_for_it_changes_no_publication(sources):
+    assert "stale_after_hours" not in sources.model_dump_json()

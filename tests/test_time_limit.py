@@ -1,0 +1,129 @@
+"""A run that takes too long is broken off, and nothing of it writes any more."""
+
+import subprocess
+import sys
+import time
+
+import pytest
+
+from flows import dbt_process
+from flows.dbt_process import end_dbt, run_dbt
+from flows.errors import TimeLimitExceeded
+from flows.settings import Settings
+from flows.time_limit import time_limit
+from flows.warehouse import connect, writer
+
+PROJECT = """
+name: slow
+version: "1.0"
+profile: slow
+models: {slow: {+materialized: table}}
+"""
+PROFILE = """
+slow:
+  target: dev
+  outputs: {{dev: {{type: duckdb, path: "{path}", threads: 2}}}}
+"""
+# many minutes of work on every core
+SLOW = (
+    "select sum(hash(a.range, b.range) % 7) as total from range(10000000) as a, range(1000000) as b"
+)
+
+
+@pytest.fixture
+def slow_project(tmp_path):
+    """A dbt project of one model that takes minutes; (settings of its home, dbt's arguments)."""
+    settings = Settings(home=tmp_path / "home")
+    settings.home.mkdir()
+    project = tmp_path / "project"
+    (project / "models").mkdir(parents=True)
+    (project / "dbt_project.yml").write_text(PROJECT, encoding="utf-8")
+    profile = PROFILE.format(path=settings.warehouse_path)
+    (project / "profiles.yml").write_text(profile, encoding="utf-8")
+    (project / "models" / "slow.sql").write_text(SLOW, encoding="utf-8")
+    return settings, ["--project-dir", str(project), "--profiles-dir", str(project)]
+
+
+def test_a_build_over_its_time_is_ended_for_good(slow_project):
+    settings, options = slow_project
+    assert run_dbt(["parse", *options], {}).success  # the limit is not spent on importing dbt
+    began = time.monotonic()
+    with (
+        pytest.raises(TimeLimitExceeded, match="AFTERHYPE_TIME_LIMIT_MINUTES"),
+        writer(settings),
+        time_limit(8 / 60),
+    ):
+        run_dbt(["run", *options], {})
+    assert time.monotonic() - began < 60
+    assert dbt_process._child is None  # killed, and waited for
+    with writer(settings.model_copy(update={"writer_wait_seconds": 0})), connect(settings) as con:
+        con.execute("create table free as select 1")  # nobody holds the file
+
+
+def test_a_query_over_its_time_is_interrupted(tmp_path):
+    settings = Settings(home=tmp_path)
+    began = time.monotonic()
+    with pytest.raises(TimeLimitExceeded), time_limit(1 / 60), connect(settings) as con:
+        con.execute(SLOW)
+    assert time.monotonic() - began < 20
+
+
+def test_nobody_can_take_the_end_for_a_broken_extract():
+    taken = []
+
+    def go_on_after_a_failure():
+        try:
+            time.sleep(20)
+        except Exception as error:
+            taken.append(error)
+
+    with pytest.raises(TimeLimitExceeded), time_limit(0.5 / 60):
+        go_on_after_a_failure()
+    assert taken == []
+
+
+def test_what_ends_in_time_is_left_alone():
+    with time_limit(0.5 / 60):
+        pass
+    time.sleep(0.7)
+    with pytest.raises(RuntimeError, match="its own"), time_limit(1):
+        raise RuntimeError("its own")
+
+
+def test_dbt_dies_with_the_run_that_started_it(slow_project):
+    _, options = slow_project
+    script = (
+        "import os, sys\n"
+        "from flows import dbt_process\n"
+        "dbt_process.run_dbt(['parse', *sys.argv[1:]], {})\n"
+        "print(dbt_process._child.process.pid, flush=True)\n"
+        "dbt_process.run_dbt(['run', *sys.argv[1:]], {})\n"
+    )
+    run = subprocess.Popen([sys.executable, "-c", script, *options], stdout=subprocess.PIPE)
+    pid = int(run.stdout.readline())
+    time.sleep(3)  # it is building
+    run.kill()
+    run.wait(20)
+    deadline = time.monotonic() + 20
+    while _is_alive(pid) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert not _is_alive(pid)
+
+
+def test_a_process_that_dies_says_so(slow_project):
+    _, options = slow_project
+    assert run_dbt(["parse", *options], {}).success
+    dbt_process._child.process.kill()
+    dbt_process._child.process.wait()
+    assert run_dbt(["parse", *options], {}).success  # another one is started
+    broken = run_dbt(["run", "--no-such-option", *options], {})
+    assert not broken.success
+    assert "no-such-option" in broken.error
+    end_dbt()
+
+
+def _is_alive(pid: int) -> bool:
+    done = subprocess.run(
+        ["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True, check=False
+    )
+    return bool(done.stdout.strip()) and not done.stdout.startswith("Z")

@@ -272,9 +272,20 @@ def rollback(
 
 
 @app.command()
-def status(ctx: typer.Context, home: Home = None) -> None:
-    """Show what is published, how fresh each source is, and what to do next."""
-    terminal.show_status(_settings(ctx, home, None))
+def status(
+    ctx: typer.Context,
+    home: Home = None,
+    sources: Sources = None,
+    as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
+) -> None:
+    """Show on one screen what is published, fresh, held back, scheduled, and what to do next."""
+    from flows.status import status as gather
+
+    found = gather(_settings(ctx, home, sources))
+    if as_json:
+        terminal.say(found.model_dump_json(indent=1))
+    else:
+        terminal.show_status(found)
 
 
 @app.command()

@@ -14,9 +14,10 @@ import sys
 import threading
 import traceback
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
+from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 from dbt.cli.main import dbtRunner
 from dbt_common.events.base_types import EventLevel
 from prefect.context import hydrated_context
@@ -63,11 +64,14 @@ def _read(requests: queue.Queue[DbtRequest]) -> None:
 
 def _answer(request: DbtRequest) -> DbtOutcome:
     with _environment(request.environment):
-        if request.context is None:
-            result = _plainly(request)
-        else:
-            with hydrated_context(dict(request.context)):
-                result = _as_tasks(request)
+        try:
+            if request.context is None:
+                result = _plainly(request)
+            else:
+                with hydrated_context(dict(request.context)):
+                    result = _as_tasks(request)
+        finally:
+            _let_go_of_the_warehouse()
     if result.exception:
         return DbtOutcome(success=False, error=str(result.exception))
     return DbtOutcome(
@@ -83,6 +87,13 @@ def _answer(request: DbtRequest) -> DbtOutcome:
             if node.status in ("error", "fail", "runtime error")
         ),
     )
+
+
+def _let_go_of_the_warehouse() -> None:
+    """Close the file, which dbt keeps open from node to node: the run goes on with it."""
+    with suppress(Exception):  # there is none where dbt failed before it opened one
+        DuckDBConnectionManager.env().close()
+    DuckDBConnectionManager.close_all_connections()
 
 
 def _nodes(result: Any) -> Iterator[Any]:

@@ -8,7 +8,6 @@ import sys
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -39,6 +38,8 @@ if TYPE_CHECKING:
     from flows.outlook.verdict import Verdict
     from flows.schedule import DeploymentRuns
     from flows.stages import Summary
+    from flows.status import GateRun, SourceStatus, Status
+    from flows.targets.deliveries import TargetState
     from flows.verify import Verification
 
 NARROWEST = 104
@@ -312,41 +313,83 @@ def show_deployments(deployments: Sequence[DeploymentRuns]) -> None:
     _show(table)
 
 
-def show_status(settings: Settings) -> None:
-    """What is published, how fresh each source is, and what to do next."""
-    from flows.publish import current_publication
-    from flows.published import query
+def show_status(status: Status) -> None:
+    """A home on one screen: published, landed, held back, judged, scheduled, on disk, next."""
+    say(f"{shorten(status.home)} at {status.checked_at:%Y-%m-%d %H:%M} UTC")
+    if status.publication:
+        say(
+            f"Publication {status.publication.publication_id}, "
+            f"{_age(status.publication.age_hours)} old, in {shorten(status.publication.marts)} "
+            f"({len(status.publication.kept)} kept for rollback)"
+        )
+    if status.writer:
+        say(f"Now writing: {status.writer}")
+    if status.unread:
+        say(f"Not read: {status.unread}")
+    if status.sources:
+        _show_sources(status.sources)
+    for held in status.quarantine:
+        say(
+            f"Quarantined: {held.extract_id} of {held.source}, {Path(held.uri).name}: {held.reason}"
+        )
+    if status.gates:
+        _show_gate_runs(status.gates)
+    for target in status.targets:
+        say(_target_in_words(target))
+    if status.deployments:
+        show_deployments(status.deployments)
+    elif status.schedule_unknown:
+        say(f"Runs: {status.schedule_unknown}.")
+    parts = ", ".join(f"{use.part} {use.bytes / 1e6:,.1f} MB" for use in status.disk)
+    say(f"Disk: {parts or 'nothing yet'}; {status.disk_free_bytes / 1e9:,.1f} GB free")
+    for step in status.next_steps or ["nothing: all is as it should be."]:
+        say(f"Next: {step}")
 
-    publication = current_publication(settings)
-    if publication is None:
-        say(f"{shorten(settings.home)}: nothing is published yet. Next: `afterhype run`.")
-        return
-    age = datetime.now(UTC).replace(tzinfo=None) - publication.built_at
-    say(
-        f"Publication {publication.publication_id}, {_age(age)} old, in "
-        f"{shorten(settings.marts_path)}"
-    )
-    columns, rows = query(
-        settings,
-        """
-        select
-            source, app_id as app, kind,
-            strftime(last_event_time, '%Y-%m-%d %H:%M') as last_event,
-            strftime(last_landed_at, '%Y-%m-%d %H:%M') as last_landed,
-            extracts_landed as landed, extracts_quarantined as quarantined,
-            extracts_failed as failed, rows_rejected as rejected
-        from marts.data_freshness
-        order by source
-        """,
-    )
-    table = Table(*(column.replace("_", " ") for column in columns), box=SIMPLE_HEAD)
-    for row in rows:
-        table.add_row(*("–" if value is None else str(value) for value in row))
+
+def _show_sources(sources: Sequence[SourceStatus]) -> None:
+    table = Table(Column("Source", no_wrap=True), "Kind", box=SIMPLE_HEAD, pad_edge=False)
+    for name in ("Last event", "Landed (UTC)", "Age", "Landed", "Held back", "Failed", "Rejected"):
+        table.add_column(name, justify="right")
+    for source in sources:
+        age = "–" if source.hours_since_landed is None else _age(source.hours_since_landed)
+        table.add_row(
+            source.source,
+            source.kind,
+            f"{source.last_event_time:%Y-%m-%d %H:%M}" if source.last_event_time else "–",
+            f"{source.last_landed_at:%Y-%m-%d %H:%M}" if source.last_landed_at else "never",
+            f"{age}, stale" if source.is_stale else age,
+            f"{source.landed:,}",
+            f"{source.quarantined:,}",
+            f"{source.failed:,}",
+            f"{source.rows_rejected:,}",
+        )
     _show(table)
-    show_scorecard(settings)
-    held = sum(row[columns.index("quarantined")] for row in rows)
-    if held:
-        say(f"{_count(held, 'extract')} in quarantine: `afterhype extracts --status quarantined`.")
+
+
+def _show_gate_runs(gates: Sequence[GateRun]) -> None:
+    table = Table("Judged (UTC)", "Gate", _right("Checks"), _right("Warnings"), box=SIMPLE_HEAD)
+    table.add_column("Critical", justify="right")
+    table.add_column("Run")
+    for gate in gates:
+        table.add_row(
+            f"{gate.checked_at:%Y-%m-%d %H:%M}",
+            gate.stage,
+            f"{gate.checks:,}",
+            f"{gate.warnings:,}",
+            f"{gate.critical_failures:,}",
+            gate.run_id,
+        )
+    _show(table)
+
+
+def _target_in_words(target: TargetState) -> str:
+    holds = (
+        f"holds {target.publication_id} since {target.delivered_at:%Y-%m-%d %H:%M} UTC"
+        if target.publication_id
+        else "holds nothing yet"
+    )
+    failed = f"; last try {target.failed_at:%Y-%m-%d %H:%M} UTC: {target.error}"
+    return f"Target {target.address} {holds}{failed if target.error else ''}"
 
 
 def show_demo(settings: Settings, summary: Summary, truth: DemoTruth) -> None:
@@ -397,8 +440,7 @@ def _next_steps(settings: Settings) -> None:
     say("  profiles/sources.yml                       put your own extracts in a copy of this file")
 
 
-def _age(age: timedelta) -> str:
-    hours = age.total_seconds() / 3600
+def _age(hours: float) -> str:
     return f"{hours / 24:.1f} days" if hours >= 48 else f"{hours:.1f} hours"
 
 

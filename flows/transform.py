@@ -40,14 +40,14 @@ def build_marts(
     command = ["build", "--exclude-resource-type", "unit_test"]
     if not raw_from:
         command += ["--exclude", "tag:user_level", "tag:mart_level"]
-    variables = dbt_variables(sources) | {"by_arrival": by_arrival}
-    _run(command, settings, variables, context, raw_from)
+    _run(command, settings, _variables(sources, by_arrival), context, raw_from)
 
 
 def write_docs(settings: Settings, sources: Sources) -> Path:
     """Write the dbt docs as one self-contained page and return its path."""
-    _run(["docs", "generate", "--static"], settings, dbt_variables(sources), None)
-    page = settings.dbt_dir / "target" / "static_index.html"
+    variables = _variables(sources, by_arrival=False)
+    _run(["docs", "generate", "--static"], settings, variables, None)
+    page = _target(settings, variables) / "static_index.html"
     page.write_text(_tidy(page.read_text(encoding="utf-8"), settings), encoding="utf-8")
     return page
 
@@ -61,6 +61,18 @@ def _tidy(html: str, settings: Settings) -> str:
     return html.replace('xlink:href="{{', 'ng-attr-xlink:href="{{')
 
 
+def _variables(sources: Sources, by_arrival: bool) -> dict[str, Any]:
+    return dbt_variables(sources) | {"by_arrival": by_arrival}
+
+
+def _target(settings: Settings, variables: dict[str, Any]) -> Path:
+    """Where dbt writes, and keeps what it has parsed until a file or a variable changes.
+
+    Builds by arrival have a folder of their own: one parse for both would be thrown away by each.
+    """
+    return settings.dbt_dir / ("target_by_arrival" if variables.get("by_arrival") else "target")
+
+
 def dbt_arguments(settings: Settings, variables: dict[str, Any]) -> list[str]:
     """The options that every dbt command of this home shares."""
     return [
@@ -71,7 +83,7 @@ def dbt_arguments(settings: Settings, variables: dict[str, Any]) -> list[str]:
         "--profiles-dir",
         str(PROFILES),
         "--target-path",
-        str(settings.dbt_dir / "target"),
+        str(_target(settings, variables)),
         "--log-path",
         str(settings.dbt_dir / "logs"),
     ]

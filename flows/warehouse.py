@@ -428,6 +428,18 @@ def writer(
             lock.truncate(0)  # what is left in it is a dead holder's
 
 
+def lock_holder(settings: Settings) -> str | None:
+    """What the process that is writing this home says of itself, without waiting; None: nobody."""
+    if not settings.lock_path.exists():
+        return None
+    with settings.lock_path.open("r", encoding="utf-8") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return lock.read().partition(_RUN)[0].strip() or "another process"
+    return None
+
+
 def _try_lock(descriptor: int) -> bool:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

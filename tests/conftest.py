@@ -70,10 +70,34 @@ def make_place(folder: Path) -> Place:
     return place
 
 
+@pytest.fixture(scope="session")
+def ground(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder in which each test's place is made anew.
+
+    Always the same, so that dbt finds what it has parsed for the place before.
+    """
+    return tmp_path_factory.mktemp("ground") / "place"
+
+
+def cleared(ground: Path) -> Path:
+    """The ground without what the test before left, but for dbt's own folder."""
+    parsed = ground / "home" / "dbt"
+    aside = ground.with_name("dbt")
+    if parsed.exists():
+        parsed.rename(aside)
+    shutil.rmtree(ground, ignore_errors=True)
+    if aside.exists():
+        parsed.parent.mkdir(parents=True)
+        aside.rename(parsed)
+    return ground
+
+
 @pytest.fixture
-def place(tmp_path: Path) -> Place:
+def place(ground: Path) -> Place:
     """A place in which nothing has run yet."""
-    return make_place(tmp_path)
+    folder = cleared(ground)
+    folder.mkdir(exist_ok=True)
+    return make_place(folder)
 
 
 @pytest.fixture(scope="session")
@@ -87,10 +111,18 @@ def first_run(prefect_server: None, tmp_path_factory: pytest.TempPathFactory) ->
 
 
 @pytest.fixture
-def after_a_day(first_run: Place, tmp_path: Path) -> Place:
+def after_a_day(first_run: Place, ground: Path) -> Place:
     """A copy of the place after its first daily run, to go on from."""
-    shutil.copytree(first_run.folder, tmp_path / "copy", symlinks=True)
-    return Place(tmp_path / "copy")
+    folder = cleared(ground)
+    known = (folder / "home" / "dbt").exists()
+
+    def parsed_before(parent: str, names: list[str]) -> set[str]:
+        return {"dbt"} & set(names) if known and Path(parent) == first_run.home else set()
+
+    shutil.copytree(
+        first_run.folder, folder, symlinks=True, dirs_exist_ok=True, ignore=parsed_before
+    )
+    return Place(folder)
 
 
 @pytest.fixture

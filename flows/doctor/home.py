@@ -16,7 +16,7 @@ from flows.doctor.finding import Finding, ok, problem, warning
 from flows.errors import AfterhypeError
 from flows.land.keys import fingerprint_of
 from flows.settings import Settings
-from flows.warehouse import connect
+from flows.warehouse import connect, lock_holder
 
 # struct flock of fcntl(2), with the padding of the platform; the pid is what is asked for
 _FLOCK, _PID = ("qqihh", 2) if sys.platform == "darwin" else ("hhqqi", 4)
@@ -24,7 +24,7 @@ _FLOCK, _PID = ("qqihh", 2) if sys.platform == "darwin" else ("hhqqi", 4)
 
 def writer_lock(settings: Settings) -> Finding:
     """Who is the writer of this home, if anybody is."""
-    if holder := _writer(settings):
+    if holder := lock_holder(settings):
         return warning(
             "writer",
             f"{holder} is writing to {settings.home}; other runs wait for it",
@@ -41,7 +41,7 @@ def warehouse_lock(settings: Settings) -> Finding:
     pid = _lock_holder(path)
     if pid is None:
         return ok("warehouse", "no other process has it open")
-    if (holder := _writer(settings)) and re.search(rf"\b{pid}\b", holder):
+    if (holder := lock_holder(settings)) and re.search(rf"\b{pid}\b", holder):
         return ok("warehouse", f"process {pid}, the writer, has it open")
     return problem(
         "warehouse",
@@ -97,7 +97,7 @@ def newest_landing(settings: Settings) -> datetime | None:
 
 def leftovers(settings: Settings) -> list[Finding]:
     """What killed runs have left in the home. While somebody writes, nothing is a leftover."""
-    if _writer(settings):
+    if lock_holder(settings):
         return [ok("leftovers", "not looked for while somebody is writing")]
     published = settings.published_dir
     unfinished = [
@@ -175,19 +175,6 @@ def _has_table(con: duckdb.DuckDBPyConnection, name: str) -> bool:
         [name],
     ).fetchone()
     return row is not None
-
-
-def _writer(settings: Settings) -> str | None:
-    """What the holder of the writer's lock has written about itself."""
-    path = settings.lock_path
-    if not path.exists():
-        return None
-    with path.open("r", encoding="utf-8") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return lock.read().strip() or "another process"
-    return None
 
 
 def _lock_holder(path: Path) -> int | None:

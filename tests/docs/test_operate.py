@@ -206,5 +206,5 @@ def test_the_readme_types_nothing_that_the_page_does_not():
     page = PAGE.read_text(encoding="utf-8")
     (block,) = re.findall(r"^```console\n(.*?)^```$", section, re.M | re.S)
     for command in Block(("console",), block).commands:
-        start = command.split(" --home")[0]
+        start = command.split(" --home")[0].removeprefix("export ")
         assert start in page, command

@@ -17,6 +17,7 @@ from flows.errors import ConfigurationError, DeliveryError, TargetUnreachable
 from flows.extensions import load_extension
 from flows.extract.credentials import block_of
 from flows.marts import GRAIN
+from flows.publish import WRITTEN_BESIDE
 from flows.sources import PostgresTarget, Storage
 from flows.sql import name_in_sql, text_in_sql
 
@@ -177,7 +178,7 @@ class _Swap:
                 f"select publication_id::text as id, row_counts::text as tables "
                 f"from {_name(self._schema)}.publication"
             )
-            own_tables = {*json.loads(own), "publication", "restatements"}
+            own_tables = {*json.loads(own), *WRITTEN_BESIDE}
             strange = [(kind, name) for kind, name in strange if name not in own_tables]
             if there > self._publication_id and there not in known:
                 raise DeliveryError(

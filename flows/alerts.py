@@ -100,6 +100,14 @@ def alerts(late_after_hours: float) -> tuple[Alert, ...]:
             "`afterhype run` publishes by hand.",
         ),
         Alert(
+            name="delivery failed",
+            description="A target of publish.to did not take what is published.",
+            trigger=_on(events.DELIVERY_FAILED),
+            what="event.payload.message",
+            what_to_do="The target holds what it held; `afterhype status` says what. Mend it, then "
+            "`afterhype deliver`, or wait for the next run.",
+        ),
+        Alert(
             name="verify found a difference",
             description="A cell of the marts is not what a rebuild gives.",
             trigger=_on(events.MARTS_DIFFER),

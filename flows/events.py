@@ -11,12 +11,14 @@ from flows.publish import Publication
 from flows.quality import GateReport, describe
 from flows.settings import Settings
 from flows.staleness import StaleSource
+from flows.targets.deliveries import Delivery
 from flows.verify import Verification
 
 GATE_STOPPED = "afterhype.gate.stopped"
 SOURCE_STALE = "afterhype.source.stale"
 PUBLISHED = "afterhype.publication.published"
 UNCHANGED = "afterhype.publication.unchanged"
+DELIVERY_FAILED = "afterhype.delivery.failed"
 MARTS_DIFFER = "afterhype.verify.differs"
 TEST = "afterhype.alerts.test"
 
@@ -50,6 +52,17 @@ def tell_of_publication(settings: Settings, publication: Publication, *, is_new:
         message=f"{publication.publication_id} {word}",
         publication_id=publication.publication_id,
         built_at=f"{publication.built_at:%Y-%m-%dT%H:%M:%SZ}",
+    )
+
+
+def tell_of_failed_delivery(settings: Settings, delivery: Delivery) -> None:
+    """A target of ``publish.to`` did not take what is published."""
+    _tell(
+        settings,
+        DELIVERY_FAILED,
+        message=delivery.message,
+        target=delivery.address,
+        publication_id=delivery.publication_id,
     )
 
 

@@ -353,6 +353,8 @@ def _deliver(run: Run, summary: Summary, *, again: bool = False) -> Summary:
             )
         )
         get_run_logger().log(logging.ERROR if error else logging.INFO, done[-1].message)
+        if error:
+            events.tell_of_failed_delivery(run.settings, done[-1])
     deliveries.record(run.settings, done)
     return replace(summary, deliveries=tuple(done))
 

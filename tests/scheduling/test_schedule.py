@@ -34,6 +34,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Place:
     place = make_place(tmp_path_factory.mktemp("scheduled"))
     with place.sources.open("a", encoding="utf-8") as sources:
         sources.write("    stale_after_hours: 0.000001\n")
+        sources.write("publish: {to: {type: postgres, credentials: secret/forgotten}}\n")
     rows = (f"u{n},not a time,open,j{n}" for n in range(50))
     place.export("junk.csv", *rows, "v,2026-01-02,o,v")
     return place
@@ -96,7 +97,7 @@ def test_parameters_are_typed_and_described(server):
 
 def test_alerts_are_installed_once_and_a_test_arrives(server, receiver):
     names = [a["name"] for a in server.call("/automations/filter", {}) if "afterhype" in a["name"]]
-    assert len(names) == len(set(names)) == 7
+    assert len(names) == len(set(names)) == 8
     assert "answered 204" in server.run(AFTERHYPE, "alerts", "test")
     assert receiver.alert("test")["what"].startswith("This is a test")
 
@@ -210,6 +211,12 @@ def test_a_stale_source_and_a_late_publication_are_told(server, worker, receiver
     assert stale["details"]["source"] == "chat_events"
     late = wait_for("the late publication's alert", lambda: receiver.alert("publication late"))
     assert "No publication for" in late["what"]
+
+
+def test_a_target_that_refuses_is_told_and_spoils_no_run(server, worker, receiver):
+    failed = wait_for("the failed delivery's alert", lambda: receiver.alert("delivery failed"))
+    assert "secret/forgotten" in failed["what"]
+    assert failed["details"]["target"].startswith("postgresql:")
 
 
 def test_alerts_can_be_removed(server):

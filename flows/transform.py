@@ -121,7 +121,11 @@ def _failures(command: str, outcome: DbtOutcome, settings: Settings) -> str:
 
 def _environment(settings: Settings, raw_from: Path | None) -> dict[str, str]:
     """What profiles.yml reads, for the length of a dbt command."""
-    ours = {"AFTERHYPE_WAREHOUSE": str(settings.warehouse_path), "DO_NOT_TRACK": "1"}
+    ours = {
+        "AFTERHYPE_WAREHOUSE": str(settings.warehouse_path),
+        "AFTERHYPE_DBT_KEEPS_OPEN": "true",  # flows.dbt_tasks closes it
+        "DO_NOT_TRACK": "1",
+    }
     if raw_from:
         ours["AFTERHYPE_RAW_FROM"] = str(raw_from)
     if settings.threads:

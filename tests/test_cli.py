@@ -100,14 +100,6 @@ def test_questions_in_sql(first_run):
     assert (failed.returncode, "nothing" in failed.stderr) == (1, True)
 
 
-def test_status_shows_freshness_and_scorecard(first_run):
-    done = afterhype("status", "--home", first_run.home)
-    assert done.returncode == 0
-    assert "Publication" in done.stdout
-    assert "chat_events" in done.stdout
-    assert "50.0 %" in done.stdout
-
-
 def test_verify_exits_0_or_names_the_cell_and_exits_1(after_a_day):
     common = ("--home", after_a_day.home, "--sources", after_a_day.sources)
     agreed = afterhype("verify", *common)

@@ -70,6 +70,8 @@ def _answer(request: DbtRequest) -> DbtOutcome:
             else:
                 with hydrated_context(dict(request.context)):
                     result = _as_tasks(request)
+        except Exception as error:  # prefect-dbt raises where dbt itself tells of an exception
+            return DbtOutcome(success=False, error=str(error.__cause__ or error))
         finally:
             _let_go_of_the_warehouse()
     if result.exception:

@@ -123,7 +123,7 @@ def _environment(settings: Settings, raw_from: Path | None) -> dict[str, str]:
     """What profiles.yml reads, for the length of a dbt command."""
     ours = {
         "AFTERHYPE_WAREHOUSE": str(settings.warehouse_path),
-        "AFTERHYPE_DBT_KEEPS_OPEN": "true",  # flows.dbt_tasks closes it
+        "AFTERHYPE_DBT_KEEPS_OPEN": "True",  # flows.dbt_tasks closes it
         "DO_NOT_TRACK": "1",
     }
     if raw_from:

@@ -45,6 +45,9 @@ if TYPE_CHECKING:
 NARROWEST = 104
 """Columns that a table gets where there is no terminal to ask, such as in a log."""
 
+NARROWEST_COLUMN = 7
+"""Characters that a column needs at least, with its margin, to be readable."""
+
 _out = Console(highlight=False, soft_wrap=True)
 if not _out.is_terminal:
     _out.width = max(_out.width, NARROWEST)
@@ -227,16 +230,24 @@ def show_replay(verdicts: Sequence[tuple[int, Verdict]]) -> None:
 
 
 def show_rows(columns: Sequence[str], rows: Sequence[Sequence[Any]], *, csv: bool) -> None:
-    """A query's answer, as a table or as CSV."""
+    """A query's answer, as a table, a table per row where that has too many columns, or as CSV."""
     if csv:
         writer = csv_writer.writer(sys.stdout, lineterminator="\n")
         writer.writerow(columns)
         writer.writerows(rows)
         return
-    table = Table(*columns, box=SIMPLE_HEAD)
-    for row in rows:
-        table.add_row(*("" if value is None else str(value) for value in row))
-    _show(table)
+    shown = [["" if value is None else str(value) for value in row] for row in rows]
+    if len(columns) * NARROWEST_COLUMN > _out.width:
+        for number, row in enumerate(shown, 1):
+            table = Table(f"row {number}", "", box=SIMPLE_HEAD)
+            for column, value in zip(columns, row, strict=True):
+                table.add_row(column, value)
+            _show(table)
+    else:
+        table = Table(*columns, box=SIMPLE_HEAD)
+        for row in shown:
+            table.add_row(*row)
+        _show(table)
     say(_count(len(rows), "row"))
 
 

@@ -22,6 +22,9 @@ import cloudpickle
 from flows.errors import TransformError
 from flows.settings import PROJECT_ROOT
 
+_NO_WORD_OF_LEAKS = "ignore:resource_tracker:UserWarning"
+"""The process is killed with what it holds; Python's tracker takes that back, and warns of it."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class DbtFailure:
@@ -128,7 +131,10 @@ def _start() -> _Child:
     readable, writable = os.pipe()
     try:
         process = subprocess.Popen(
-            [sys.executable, "-m", "flows.dbt_tasks", str(writable)],
+            [
+                *(sys.executable, "-W", _NO_WORD_OF_LEAKS),
+                *("-m", "flows.dbt_tasks", str(writable)),
+            ],
             stdin=subprocess.PIPE,
             pass_fds=[writable],
             # found also where nothing is installed

@@ -7,6 +7,7 @@ started it is dead, and its home belongs to the next one.
 
 from __future__ import annotations
 
+import logging
 import os
 import pickle
 import queue
@@ -44,6 +45,9 @@ def main(answers_descriptor: int) -> None:
     requests: queue.Queue[DbtRequest] = queue.Queue()
     threading.Thread(target=_read, args=(requests,), daemon=True).start()
     setup_logging()  # Prefect's, which sends what dbt says to the run's log
+    for worker in (EventsWorker, APILogWorker):
+        # it warns every second that it has not ended yet; that is what it is waited for
+        logging.getLogger(worker.__name__).setLevel(logging.ERROR)
     with os.fdopen(answers_descriptor, "wb") as answers:
         while True:
             outcome = _answer(requests.get())

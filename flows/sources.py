@@ -477,6 +477,8 @@ class ReviewFiles(FileSource):
 class ChartFeed(_Strict):
     """A live feed: every storefront times every chart is fetched at each run."""
 
+    kind: ClassVar[str] = "ranks"
+
     name: Name
     stale_after_hours: float | None = Field(24, gt=0, exclude=True)  # defines no number
     feed: Literal["apple_rss"]

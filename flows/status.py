@@ -19,7 +19,7 @@ from flows.land.ledger import list_extracts
 from flows.publish import current_publication, list_publications
 from flows.schedule import DeploymentRuns, deployment_runs
 from flows.settings import Settings
-from flows.sources import AnySource, ChartFeed, Sources, load_sources
+from flows.sources import Sources, load_sources
 from flows.staleness import stale_sources
 from flows.targets import deliveries
 from flows.targets.deliveries import TargetState
@@ -253,7 +253,7 @@ def _sources(
         statuses.append(
             SourceStatus(
                 source=name,
-                kind=_kind(source) if source else row["kind"],
+                kind=source.kind if source else row["kind"],
                 last_event_time=row.get("last_event_time"),
                 last_landed_at=landed_at,
                 hours_since_landed=_hours(now, landed_at) if landed_at else None,
@@ -266,10 +266,6 @@ def _sources(
             )
         )
     return statuses
-
-
-def _kind(source: AnySource) -> str:
-    return "ranks" if isinstance(source, ChartFeed) else source.kind
 
 
 def _from_prefect() -> dict[str, Any]:

@@ -70,19 +70,19 @@ def _deployment(client: SyncPrefectClient, name: str) -> Finding:
     check = f"deployment {name}"
     found = [one for one in client.read_deployments() if one.name == name]
     if not found:
-        return problem(check, "there is none", "prefect --no-prompt deploy --all")
+        return problem(check, "there is none", "afterhype deploy")
     deployment = found[0]
     if deployment.paused:
         return warning(
             check,
             "is paused: its schedules start nothing",
-            "Resume it on its page, or deploy again: prefect --no-prompt deploy --all",
+            "Resume it on its page, or deploy again: afterhype deploy",
         )
     if idle := [one.slug or one.id for one in deployment.schedules if not one.active]:
         return warning(
             check,
             f"its schedule {idle[0]} is paused",
-            "Resume it on its page, or deploy again: prefect --no-prompt deploy --all",
+            "Resume it on its page, or deploy again: afterhype deploy",
         )
     return ok(check, "deployed" if not deployment.schedules else "deployed and scheduled")
 
@@ -96,7 +96,7 @@ def _limit(client: SyncPrefectClient, name: str) -> Finding:
         return warning(
             check,
             f"{name} is not there yet",
-            f"The first run makes it. Now: prefect gcl create {name} --limit 1",
+            "The first run makes it. Now: afterhype deploy",
         )
     if limit.limit != 1 or not limit.active:
         return problem(check, f"{name} lets more than one run write (limit {limit.limit})", mend)

@@ -28,8 +28,13 @@ def query(
             con.execute("set TimeZone = 'UTC'")
             if not con.extract_statements(sql):
                 raise AfterhypeError("the query is empty; try: select * from app_scorecard")
-            con.execute(sql)
-            columns = [column[0] for column in con.description or []]
-            return columns, con.fetchall() if limit is None else con.fetchmany(limit)
+            # a relation, for the rows of `execute` are streamed: its threads can report each other's
+            # interruption in place of the error that stopped them
+            answer = con.sql(sql)
+            if answer is None:  # a statement without a result, such as `set`
+                return [], []
+            if limit is not None:
+                answer = answer.limit(limit)
+            return answer.columns, answer.fetchall()
     except duckdb.Error as error:
         raise AfterhypeError(f"the query failed: {error}") from error

@@ -8,20 +8,17 @@ import os
 import re
 import signal
 import subprocess
-import threading
 import time
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
 
 from flows.settings import PROJECT_ROOT
-from tests.scheduling.machine import free_port, wait_for
+from tests.scheduling.machine import Receiver, free_port, receiving, wait_for
 
 PAGE = PROJECT_ROOT / "docs" / "operate.md"
 README = PROJECT_ROOT / "README.md"
@@ -64,13 +61,13 @@ class Shell:
 
     folder: Path
     port: int
-    receiver_port: int
+    receiver: str
     exports: dict[str, str]
     background: list[subprocess.Popen[bytes]]
 
     def here(self, command: str) -> str:
         command = command.replace("/srv", str(self.folder)).replace("4200", str(self.port))
-        return command.replace("127.0.0.1:9000", f"127.0.0.1:{self.receiver_port}")
+        return command.replace("http://127.0.0.1:9000/alerts", self.receiver)
 
     def type(self, block: Block) -> str:
         """Run a block's commands; each has to succeed. What they print is returned."""
@@ -126,29 +123,16 @@ class Shell:
 
 
 @pytest.fixture(scope="module")
-def received() -> Iterator[tuple[int, list[Any]]]:
-    alerts: list[Any] = []
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            alerts.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
-            self.send_response(204)
-            self.end_headers()
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as http:
-        threading.Thread(target=http.serve_forever, daemon=True).start()
-        yield http.server_address[1], alerts
-        http.shutdown()
+def receiver() -> Iterator[Receiver]:
+    with receiving() as listening:
+        yield listening
 
 
 @pytest.fixture(scope="module")
-def shell(tmp_path_factory, received) -> Iterator[Shell]:
+def shell(tmp_path_factory, receiver) -> Iterator[Shell]:
     folder = tmp_path_factory.mktemp("srv")
     write_exports(folder / "exports")
-    shell = Shell(folder, free_port(), received[0], {}, [])
+    shell = Shell(folder, free_port(), receiver.url, {}, [])
     yield shell
     for process in reversed(shell.background):
         os.killpg(process.pid, signal.SIGTERM)
@@ -160,10 +144,10 @@ def shell(tmp_path_factory, received) -> Iterator[Shell]:
             os.killpg(process.pid, signal.SIGKILL)
 
 
-def test_the_page_word_for_word(shell, received):
+def test_the_page_word_for_word(shell, receiver):
     printed = [shell.type(block) for block in blocks(PAGE) if block.marks[0] == "console"]
     everything = "\n".join(printed)
-    assert [alert["alert"] for alert in received[1]] == ["test"]
+    assert [alert["alert"] for alert in receiver.received] == ["test"]
     assert "answered 204" in everything
     assert "cells compared: every one is what a rebuild gives" in everything
     assert everything.count("Publication ") >= 2  # of the home, and of what was restored

@@ -12,7 +12,6 @@ import httpx
 import pytest
 from moto.moto_api._internal import mock_random
 from moto.s3.models import s3_backends
-from moto.server import ThreadedMotoServer
 from prefect.blocks.system import Secret
 
 from flows.errors import ConfigurationError, ExtractError
@@ -31,17 +30,8 @@ SECRET = "a-very-secret-access-key"
 ROWS = "who,at,what,id\n"
 
 
-@pytest.fixture(scope="module")
-def server():
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
-
-
 @pytest.fixture
-def requests(server, monkeypatch):
+def requests(s3_server, monkeypatch):
     """The requests since the test began."""
     seen = []
     backend = s3_backends["123456789012"]["aws"]
@@ -57,7 +47,7 @@ def requests(server, monkeypatch):
 
 
 @pytest.fixture
-def bucket(server, monkeypatch, tmp_path):
+def bucket(s3_server, monkeypatch, tmp_path):
     """A fresh bucket, with credentials in the environment."""
     for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3"):
         monkeypatch.delenv(name, raising=False)
@@ -66,7 +56,7 @@ def bucket(server, monkeypatch, tmp_path):
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-    client = boto3.client("s3", endpoint_url=server, region_name="us-east-1")
+    client = boto3.client("s3", endpoint_url=s3_server, region_name="us-east-1")
     name = f"exports-{mock_random.get_random_hex(8)}"
     client.create_bucket(Bucket=name)
 
@@ -86,7 +76,7 @@ def con(tmp_path):
 
 
 @pytest.fixture
-def land(con, tmp_path, server, bucket):
+def land(con, tmp_path, s3_server, bucket):
     """``land("*.csv")``: land what matches in the bucket."""
 
     def land_all(pattern, **options):
@@ -104,7 +94,7 @@ def land(con, tmp_path, server, bucket):
             name="s3",
             app_id="app",
             uri=f"s3://{bucket.name}/{pattern}",
-            storage={"endpoint": server},
+            storage={"endpoint": s3_server},
             **told,
         )
         return land_files(con, source, Settings(home=tmp_path / "home"), NOW)
@@ -192,12 +182,12 @@ def test_a_gzip_that_is_cut_off_is_named(con, land, bucket):
 
 
 @pytest.fixture
-def suspicious(server, bucket):
+def suspicious(s3_server, bucket):
     """A server that checks who asks; without this, moto answers everybody."""
     del bucket  # made while anybody might
-    httpx.post(f"{server}/moto-api/reset-auth", content="0").raise_for_status()
+    httpx.post(f"{s3_server}/moto-api/reset-auth", content="0").raise_for_status()
     yield
-    httpx.post(f"{server}/moto-api/reset-auth", content="inf").raise_for_status()
+    httpx.post(f"{s3_server}/moto-api/reset-auth", content="inf").raise_for_status()
 
 
 @pytest.mark.usefixtures("suspicious")
@@ -216,7 +206,7 @@ def test_no_credentials_at_all(bucket, monkeypatch):
 
 
 @pytest.mark.usefixtures("prefect_server")
-def test_credentials_of_a_prefect_block(server, bucket, monkeypatch, con, tmp_path):
+def test_credentials_of_a_prefect_block(s3_server, bucket, monkeypatch, con, tmp_path):
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
     monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
     told = {"access_key_id": "test-key", "secret_access_key": "from-the-block"}
@@ -228,7 +218,7 @@ def test_credentials_of_a_prefect_block(server, bucket, monkeypatch, con, tmp_pa
         uri=f"s3://{bucket.name}/events/*",
         reader={"type": "csv"},
         columns={"user_id": "who", "event_time": "at", "event_name": "what"},
-        storage={"endpoint": server, "credentials": "secret/exports"},
+        storage={"endpoint": s3_server, "credentials": "secret/exports"},
     )
     landing = land_files(con, source, Settings(home=tmp_path / "home"), NOW)
     assert (landing.failed, landing.rows_landed) == ((), 1)
@@ -239,21 +229,21 @@ def test_credentials_of_a_prefect_block(server, bucket, monkeypatch, con, tmp_pa
         credentials.aws(Storage(credentials="secret/nobody"))
 
 
-def test_no_such_bucket(server, bucket, con):
-    remote = open_remote("s3://not-there-at-all/*", Storage(endpoint=server))
+def test_no_such_bucket(s3_server, bucket, con):
+    remote = open_remote("s3://not-there-at-all/*", Storage(endpoint=s3_server))
     with pytest.raises(ExtractError, match="no such bucket"):
         remote.find("s3://not-there-at-all/*.csv")
 
 
-def test_the_secret_is_nowhere_in_what_duckdb_shows(server, bucket, con):
-    open_remote(f"s3://{bucket.name}/*", Storage(endpoint=server)).let_duckdb_read(con)
+def test_the_secret_is_nowhere_in_what_duckdb_shows(s3_server, bucket, con):
+    open_remote(f"s3://{bucket.name}/*", Storage(endpoint=s3_server)).let_duckdb_read(con)
     shown = con.execute("select * from duckdb_secrets()").fetchall()
     assert SECRET not in str(shown)
     assert con.execute("select getvariable('secret_secret')").fetchall() == [(None,)]
 
 
 def test_twenty_thousand_objects_of_which_ten_are_new_cost_ten_reads(
-    con, land, bucket, requests, server, tmp_path
+    con, land, bucket, requests, s3_server, tmp_path
 ):
     backend = s3_backends["123456789012"]["aws"]
     for number in range(20_000):
@@ -264,7 +254,7 @@ def test_twenty_thousand_objects_of_which_ten_are_new_cost_ten_reads(
         uri=f"s3://{bucket.name}/many/*",
         reader={"type": "csv"},
         columns={"user_id": "who", "event_time": "at", "event_name": "what"},
-        storage={"endpoint": server},
+        storage={"endpoint": s3_server},
     )
     found = Places(source).find(Settings(home=tmp_path / "home"))
     assert len(found) == 20_000

@@ -5,18 +5,15 @@ from __future__ import annotations
 import itertools
 import json
 import re
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import duckdb
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Page
 
 from flows.report import write_site
 from tests.report.conftest import HABIT, QUIET, SPIKE, AppRule, build_marts
-from tests.report.test_in_browser import ARGUMENTS
 
 EMPTY = AppRule("empty", "Announced", daily_users=0)
 PAGES = (
@@ -35,16 +32,6 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
         tmp_path_factory.mktemp("published") / "marts.duckdb", (SPIKE, HABIT, QUIET, EMPTY)
     )
     return write_site(marts, marts.parent / "site").parent
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    executable = shutil.which("chromium") or shutil.which("google-chrome")
-    assert executable, "No browser to look at the site with: `apt-get install chromium`."
-    with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=executable, args=ARGUMENTS)
-        yield running
-        running.close()
 
 
 def drawn(page: Page, address: Path) -> Page:

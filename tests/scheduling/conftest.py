@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
-import threading
 import urllib.error
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
 
 import pytest
 
-from tests.scheduling.machine import BIN, PREFECT, Receiver, Server, free_port, wait_for
+from tests.scheduling.machine import (
+    BIN,
+    PREFECT,
+    Receiver,
+    Server,
+    free_port,
+    receiving,
+    wait_for,
+)
 
 
 @pytest.fixture(scope="package")
@@ -57,19 +61,5 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 @pytest.fixture(scope="package")
 def receiver() -> Iterator[Receiver]:
-    received: list[Any] = []
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["Content-Length"]))
-            received.append(json.loads(body))
-            self.send_response(204)
-            self.end_headers()
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as http:
-        threading.Thread(target=http.serve_forever, daemon=True).start()
-        yield Receiver(f"http://127.0.0.1:{http.server_address[1]}/alerts", received)
-        http.shutdown()
+    with receiving() as listening:
+        yield listening

@@ -8,11 +8,14 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -122,6 +125,26 @@ class Receiver:
     def alert(self, name: str) -> Any:
         found = [alert for alert in list(self.received) if alert["alert"] == name]
         return found[-1] if found else None
+
+
+@contextmanager
+def receiving() -> Iterator[Receiver]:
+    """A receiver that listens for the length of a block."""
+    received: list[Any] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            received.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            self.send_response(204)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as http:
+        threading.Thread(target=http.serve_forever, daemon=True).start()
+        yield Receiver(f"http://127.0.0.1:{http.server_address[1]}/alerts", received)
+        http.shutdown()
 
 
 def kill_all(process: subprocess.Popen[bytes]) -> None:

@@ -15,7 +15,6 @@ import boto3
 import duckdb
 import psycopg
 import pytest
-from moto.server import ThreadedMotoServer
 
 from flows.publish import Publication, publish
 from flows.settings import Settings
@@ -187,15 +186,6 @@ class Publisher:
 @pytest.fixture
 def home(tmp_path):
     return Publisher(tmp_path)
-
-
-@pytest.fixture(scope="session")
-def s3_server():
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
 
 
 @pytest.fixture

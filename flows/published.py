@@ -28,8 +28,8 @@ def query(
             con.execute("set TimeZone = 'UTC'")
             if not con.extract_statements(sql):
                 raise AfterhypeError("the query is empty; try: select * from app_scorecard")
-            # a relation, for the rows of `execute` are streamed: its threads can report each other's
-            # interruption in place of the error that stopped them
+            # a relation, for the rows of `execute` are streamed: one of its threads can report that
+            # it was interrupted in place of the error of another that stopped them all
             answer = con.sql(sql)
             if answer is None:  # a statement without a result, such as `set`
                 return [], []

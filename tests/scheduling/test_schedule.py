@@ -125,11 +125,15 @@ def test_runs_that_piled_up_are_done_by_one_that_fires_by_itself(server, worker)
         ended = {run["id"]: server.end_of(run["id"]) for run in due}
     finally:
         server.call(f"/deployments/{deployment}/schedules/{schedule['id']}", method="DELETE")
-    states = [run["state_name"] for run in ended.values()]
-    assert states.count("Superseded") == len(due) - 1, states
-    assert states.count("Completed") == 1
-    message = next(r for r in ended.values() if r["state_name"] == "Superseded")["state"]["message"]
-    assert "Superseded by the run" in message
+    superseded = [run for run in ended.values() if run["state_name"] == "Superseded"]
+    # where a machine is slow, the one that does their work may have come due after these
+    assert len(superseded) >= len(due) - 1, [run["state_name"] for run in ended.values()]
+    messages = [run["state"]["message"] for run in superseded]
+    names = {name for message in messages for name in re.findall(r"by the run (\S+),", message)}
+    assert names
+    for run in server.flow_runs("hourly-ranks"):
+        if run["name"] in names:
+            assert server.end_of(run["id"])["state_name"] == "Completed"
 
 
 def test_overlapping_triggers_all_run_one_after_the_other(server, worker):

@@ -173,7 +173,8 @@ def browser() -> Iterator[Browser]:
     """Debian's Chromium, without a window, which asks nobody on its own."""
     from playwright.sync_api import sync_playwright
 
-    executable = shutil.which("chromium") or shutil.which("google-chrome")
+    names = ("chromium", "chromium-browser", "google-chrome")
+    executable = next(filter(None, map(shutil.which, names)), None)
     assert executable, "No browser to look at the site with: `apt-get install chromium`."
     with sync_playwright() as playwright:
         running = playwright.chromium.launch(

@@ -2,11 +2,9 @@
 
 import json
 import re
-import shutil
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import sync_playwright
 
 from flows import quality, warehouse
 from flows.errors import AfterhypeError
@@ -178,26 +176,21 @@ def test_pages_name_no_outside_address(settings):
         )
 
 
-def test_pages_open_without_a_network_and_every_link_leads_somewhere(settings):
+def test_pages_open_without_a_network_and_every_link_leads_somewhere(browser, settings):
     change(settings, "update raw.extracts set rows_seen = 7, rows_rejected = 1 where source <> ''")
     raw_gate(settings, "run-1", ["e1", "c1"])
     mart_gate(settings, "run-1")
-    chromium = shutil.which("chromium") or shutil.which("google-chrome")
-    assert chromium, "No browser to open the Data Docs with: `apt-get install chromium`."
-    flags = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=list(flags))
-        page = browser.new_page()
-        requests, complaints = [], []
-        page.on("request", lambda request: requests.append(request.url))
-        page.on("console", lambda message: complaints.append(message.text))
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        for path in pages(settings):
-            page.goto(path.as_uri())
-            for link in page.eval_on_selector_all("a[href]", "links => links.map(a => a.href)"):
-                if link not in requests:
-                    page.goto(link)
-        assert page.title()
-        browser.close()
+    page = browser.new_page()
+    requests, complaints = [], []
+    page.on("request", lambda request: requests.append(request.url))
+    page.on("console", lambda message: complaints.append(message.text))
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    for path in pages(settings):
+        page.goto(path.as_uri())
+        for link in page.eval_on_selector_all("a[href]", "links => links.map(a => a.href)"):
+            if link not in requests:
+                page.goto(link)
+    assert page.title()
+    page.close()
     assert complaints == []
     assert all(url.startswith(("file:", "data:")) for url in requests)

@@ -25,6 +25,8 @@ from flows.publish import publish as publish_generation
 from flows.quality import GateReport, data_docs_path, mart_gate, raw_gate
 from flows.settings import Settings, load_settings
 from flows.sources import AnyFiles, AnySource, ChartFeed, Sources, load_sources
+from flows.spark.handing_over import forget_built, hand_over
+from flows.spark.homecoming import bring_home
 from flows.staleness import StaleSource, stale_sources
 from flows.targets.deliveries import Delivery
 from flows.transform import FlowRunContext, build_marts, write_docs
@@ -196,10 +198,19 @@ def build(run: Run, context: FlowRunContext | None = None, *, full: bool = False
 
     Raises TransformError; the next build then makes everything anew.
     """
+    on_spark = run.settings.build_on != "duckdb"
     with connect(run.settings) as con:
-        started = builds.begin(con, run.sources, run.run_id, run.now, full=full)
-    build_marts(run.settings, run.sources, by_arrival=started.by_arrival, context=context)
+        handed = hand_over(con, run.settings, run.run_id) if on_spark else None
+        engine = handed.engine if handed else builds.DUCKDB
+        started = builds.begin(con, run.sources, run.run_id, run.now, engine=engine, full=full)
+    if handed and not started.by_arrival:
+        forget_built(run.settings, handed.lake)
+    manifest = build_marts(
+        run.settings, run.sources, by_arrival=started.by_arrival, spark=handed, context=context
+    )
     with connect(run.settings) as con:
+        if handed:
+            bring_home(con, handed.lake, manifest)
         builds.finish(con, started)
     return started
 

@@ -20,8 +20,9 @@
     other table as the copy that this build was given. Made anew each time: a copy is never changed.
 -#}
 {% macro spark__before_the_first_model() -%}
+    {%- set raw_tables = graph.sources.values() | selectattr('source_name', 'in', ['raw', 'ops']) | list -%}
     {%- set schemas = [] -%}
-    {%- for node in (graph.nodes.values() | list) + (graph.sources.values() | list) -%}
+    {%- for node in (graph.nodes.values() | list) + raw_tables -%}
         {%- if node.resource_type in ('model', 'seed', 'source') and node.schema not in schemas -%}
             {%- do schemas.append(node.schema) -%}
         {%- endif -%}
@@ -30,7 +31,7 @@
         {%- do spark__create_schema(api.Relation.create(schema=schema)) -%}
         {%- do _refuse_the_schema_of_another_lake(schema) -%}
     {%- endfor -%}
-    {%- for table in graph.sources.values() -%}
+    {%- for table in raw_tables -%}
         {%- if table.name == 'app_events' -%}
             {%- do _show_the_events_of_the_lake(table) -%}
         {%- else -%}

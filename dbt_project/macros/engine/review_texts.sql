@@ -83,6 +83,10 @@
     contains({{ text }}, {{ part }})
 {%- endmacro %}
 
+{% macro spark__occurs_in(part, text) -%}
+    contains({{ text }}, {{ part }})
+{%- endmacro %}
+
 {#-
     A text in which whatever leads to a person is '[removed]': e-mail and web addresses, @handles,
     names at a messenger, and numbers of seven digits or more.

@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+SPARK_STAMP := $(VENV)/.installed-spark
 BENCH_VENV := .venv-bench
 BENCH_STAMP := $(BENCH_VENV)/.installed
 SUPERSET_VENV := .venv-superset
@@ -12,10 +13,10 @@ export AFTERHYPE_HOME
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test acceptance bench lint format docs questions lock clean
+.PHONY: help install demo test test-spark acceptance bench lint format docs questions lock clean
 
 help:  ## Show this help.
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 install: $(STAMP)  ## Create .venv from requirements.lock (done once; again when the lock changes).
 
@@ -32,8 +33,15 @@ $(STAMP): requirements.lock pyproject.toml
 demo: install  ## Generate three simulated apps, run the pipeline on them, show the answer.
 	@$(BIN)/afterhype demo
 
-test: install  ## Run every test, a file of them per core.
-	@$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
+test: install  ## Run every test but those on Spark, a file of them per core.
+	@$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder --ignore tests/spark
+
+test-spark: $(SPARK_STAMP)  ## Build the demo on a Spark of two executors, compare it with DuckDB (needs Java 17).
+	@$(BIN)/python -m pytest tests/spark
+
+$(SPARK_STAMP): requirements-spark.lock $(STAMP)
+	@$(BIN)/pip install -qq --no-deps --require-hashes -r requirements-spark.lock
+	@touch $@
 
 acceptance: install $(SUPERSET_STAMP)  ## Superset draws a chart while 15 publications go by (ten minutes; after make demo).
 	@$(BIN)/python tests/acceptance/superset.py --superset-python $(SUPERSET_VENV)/bin/python --home $(AFTERHYPE_HOME)
@@ -72,6 +80,8 @@ questions: demo  ## Write docs/questions.md: the SQL that people ask for, with t
 lock: install  ## Resolve requirements.lock anew from pyproject.toml (needs uv).
 	@uv pip compile pyproject.toml --group dev --extra semantic --universal --python-version 3.11 --generate-hashes \
 	  --no-emit-index-url --no-emit-find-links --no-annotate --no-header --upgrade -o requirements.lock
+	@uv pip compile pyproject.toml --extra spark --universal --python-version 3.11 --generate-hashes \
+	  --no-emit-index-url --no-emit-find-links --no-annotate --no-header -c requirements.lock -o requirements-spark.lock
 
 clean:  ## Remove what the targets made: .venv, the demo's home, caches.
 	@rm -rf $(VENV) $(BENCH_VENV) $(SUPERSET_VENV) $(AFTERHYPE_HOME) dbt_project/target dbt_project/logs \

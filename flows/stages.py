@@ -204,7 +204,7 @@ def build(run: Run, context: FlowRunContext | None = None, *, full: bool = False
         engine = handed.engine if handed else builds.DUCKDB
         started = builds.begin(con, run.sources, run.run_id, run.now, engine=engine, full=full)
     if handed and not started.by_arrival:
-        forget_built(run.settings, handed.lake)
+        forget_built(handed.lake)
     manifest = build_marts(
         run.settings, run.sources, by_arrival=started.by_arrival, spark=handed, context=context
     )

@@ -34,8 +34,8 @@ def build_marts(
 ) -> Path:
     """Build every model, run the data tests that go with a build, and let go of the warehouse.
 
-    Returns dbt's manifest of the build. ``spark`` is what a build on Spark is given; its tables stay
-    in the lake.
+    Returns dbt's manifest of the build. ``spark`` is what a build on Spark is given; its tables
+    stay in the lake.
 
     Tests of user-level grains and of the marts go with a rebuild aside (``raw_from``) only.
     ``by_arrival`` adds what has changed since the last finished build to what stands; otherwise all

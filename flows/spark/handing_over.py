@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-from pathlib import Path
-
 import duckdb
 
 from flows.errors import ConfigurationError
@@ -14,28 +11,28 @@ from flows.spark.target import HandedOver
 
 
 def hand_over(con: duckdb.DuckDBPyConnection, settings: Settings, version: str) -> HandedOver:
-    """Make a listing of the lake show the committed events, and copy every other table beside them.
+    """See that a listing of the lake shows the committed events, and copy all else beside them.
 
-    ``version`` names the copy. The caller holds the writer lock. Raises ConfigurationError where the
-    events do not lie in a lake.
+    ``version`` names the copy. The caller holds the writer lock. Raises ConfigurationError where
+    the events do not lie in a lake.
     """
     lake = ready_for_readers(con)
     if lake is None:
         raise ConfigurationError(
-            f"AFTERHYPE_BUILD_ON={settings.build_on}: Spark reads events from a lake, and these lie "
-            f"in the warehouse. Put into {settings.sources}: land: {{to: lake, path: PATH}}, a "
-            "folder or bucket that Spark's machines reach under the same name; the next run moves "
-            "what has landed."
+            f"AFTERHYPE_BUILD_ON={settings.build_on}: Spark reads events from a lake, and these "
+            f"lie in the warehouse. Put into {settings.sources}: land: {{to: lake, path: PATH}}, "
+            "a folder or bucket that Spark's machines reach under the same name; the next run "
+            "moves what has landed."
         )
     return HandedOver(
         lake=lake, control=export_control(con, lake, version), prefix=settings.schema_prefix
     )
 
 
-def forget_built(settings: Settings, lake: Lake) -> None:
+def forget_built(lake: Lake) -> None:
     """Remove the tables of earlier builds before everything is made anew.
 
     A build that was killed leaves files that no catalog knows, into which Spark writes no table.
     """
-    if "://" not in lake.root:
-        shutil.rmtree(Path(lake.root) / "build", ignore_errors=True)
+    store = lake.store()
+    store.remove(store.files("build"))

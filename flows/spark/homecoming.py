@@ -17,8 +17,8 @@ from flows.sql import text_in_sql
 def bring_home(con: duckdb.DuckDBPyConnection, lake: Lake, manifest: Path) -> None:
     """Copy the marts into the warehouse with their comments, and show the intermediate tables.
 
-    ``manifest`` is dbt's, of the build: it tells which models are tables, and what they mean. All or
-    nothing; the lake is only read.
+    ``manifest`` is dbt's, of the build: it tells which models are tables, and what they mean. All
+    or nothing; the lake is only read.
     """
     models = [
         node

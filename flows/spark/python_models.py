@@ -23,7 +23,7 @@ from flows.sql import text_in_sql
 class _InDbtsProcess(PythonJobHelper):  # type: ignore[misc]
     """Runs one model; its answer becomes a file, of which the materialization makes the table."""
 
-    def __init__(self, parsed_model: dict[str, Any], credential: Any) -> None:
+    def __init__(self, parsed_model: dict[str, Any], _credential: Any) -> None:
         self._model = str(parsed_model["alias"])
 
     def submit(self, compiled_code: str) -> AdapterResponse:

@@ -77,7 +77,7 @@ def _own_session(settings: Settings) -> dict[str, str]:
     return {
         "spark.master": settings.spark_master,
         "spark.app.name": "afterhype",
-        "spark.log.level": "ERROR",
+        "spark.log.level": "FATAL",  # what fails comes back to dbt, which tells it
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
         "spark.sql.warehouse.dir": str(folder / "warehouse"),

@@ -12,7 +12,7 @@ import duckdb
 
 from flows.builds import pending
 from flows.errors import AfterhypeError
-from flows.lake.location import lake_of
+from flows.lake.location import open_lake
 from flows.marts import GRAIN
 from flows.settings import Settings
 from flows.sources import Sources
@@ -94,12 +94,11 @@ def _aside(settings: Settings) -> Iterator[Settings]:
             create_schemas(con)
             con.execute(f"attach {text_in_sql(settings.warehouse_path)} as verified (read_only)")
             con.execute("insert into ops.lakes from verified.ops.lakes where is_current")
-            if lake := lake_of(con):  # then raw.app_events is a view, also there
-                lake.let_duckdb_read(con)
+            open_lake(con)
             tables = con.execute(
                 "select table_name from duckdb_tables() "
                 "where database_name = 'verified' and schema_name = 'raw' "
-                "union select 'app_events'"
+                "union select 'app_events'"  # which is a view where there is a lake
             ).fetchall()
             for (table,) in tables:
                 con.execute(f"drop table raw.{table}")

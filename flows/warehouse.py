@@ -14,7 +14,7 @@ from pathlib import Path
 import duckdb
 
 from flows.errors import AfterhypeError
-from flows.lake.location import lake_of
+from flows.lake.location import lake_of, open_lake
 from flows.settings import Settings
 from flows.time_limit import interruptible
 
@@ -376,8 +376,7 @@ def connect(settings: Settings, *, read_only: bool = False) -> Iterator[duckdb.D
     try:
         con.execute("set TimeZone = 'UTC'")
         con.execute("set enable_progress_bar = false")
-        if lake := lake_of(con):
-            lake.let_duckdb_read(con)
+        open_lake(con)
         with interruptible(con):
             yield con
     finally:

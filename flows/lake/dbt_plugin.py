@@ -5,12 +5,11 @@ from __future__ import annotations
 from dbt.adapters.duckdb.plugins import BasePlugin
 from duckdb import DuckDBPyConnection
 
-from flows.lake.location import lake_of
+from flows.lake.location import open_lake
 
 
 class Plugin(BasePlugin):  # type: ignore[misc]
     """Gives dbt's connection what the warehouse's view of the raw events needs."""
 
     def configure_connection(self, conn: DuckDBPyConnection) -> None:
-        if lake := lake_of(conn):
-            lake.let_duckdb_read(conn)
+        open_lake(conn)

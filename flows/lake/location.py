@@ -157,6 +157,12 @@ def lake_of(con: duckdb.DuckDBPyConnection) -> Lake | None:
     return Lake(row[0], Storage.model_validate_json(row[1]), row[2]) if row else None
 
 
+def open_lake(con: duckdb.DuckDBPyConnection) -> None:
+    """Give a connection to a warehouse what its view of the raw events needs, if they are one."""
+    if lake := lake_of(con):
+        lake.let_duckdb_read(con)
+
+
 def listed_in_sql(lake: Lake, paths: Iterable[str]) -> str:
     """SQL for a list of files of a lake, as read_parquet takes it."""
     return "[" + ", ".join(text_in_sql(f"{lake.root}/{path}") for path in paths) + "]"

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import boto3
 import duckdb
 import pytest
 
@@ -19,7 +20,7 @@ from flows.lake.upkeep import settle
 from flows.land.configuration import write_configuration
 from flows.land.events import land_events
 from flows.settings import Settings
-from flows.sources import EventSource, Sources
+from flows.sources import EventSource, Sources, Storage
 from flows.warehouse import connect, create_schemas
 from tests.land.conftest import BY_NAME, NOW
 
@@ -41,7 +42,7 @@ class Home:
 
     settings: Settings
     con: duckdb.DuckDBPyConnection
-    lake: Path | None
+    lake: Path | None = None
 
     def land(
         self, *paths: Path, now: datetime = NOW, app_id: str = "chat", **told: Any
@@ -70,17 +71,21 @@ class Home:
         return {path for (path,) in self.con.execute("select path from ops.lake_files").fetchall()}
 
 
-def begin(folder: Path, stack: ExitStack, *, in_lake: bool) -> Home:
+def begin(folder: Path, stack: ExitStack, lake: Lake | None = None) -> Home:
     """A home in which nothing has landed."""
     settings = Settings(home=folder / "home", user_key="the same for both")
-    lake = folder / "the lake's" if in_lake else None  # a quote in a path is to be quoted
     con = stack.enter_context(connect(settings))
     create_schemas(con)
     merged = Sources.model_validate({"apps": [{"app_id": a, "name": a} for a in ("chat", "video")]})
     write_configuration(con, merged)
-    if lake:
-        settle(con, Lake(str(lake)))
-    return Home(settings, con, lake)
+    settle(con, lake)
+    return Home(settings, con, Path(lake.root) if lake and not lake.is_remote else None)
+
+
+def begin_both(folder: Path, stack: ExitStack) -> tuple[Home, Home]:
+    """(a home with a table, a home with a lake)."""
+    lake = Lake(str(folder / "the lake's"))  # a quote in a path is to be quoted
+    return begin(folder / "table", stack), begin(folder / "in_lake", stack, lake)
 
 
 def assert_equal(table: Home, lake: Home) -> None:
@@ -89,16 +94,32 @@ def assert_equal(table: Home, lake: Home) -> None:
         assert lake.rows(name) == table.rows(name), name
         described = [h.con.execute(f"describe {name}").fetchall() for h in (table, lake)]
         assert [row[:2] for row in described[0]] == [row[:2] for row in described[1]], name
-    assert lake.committed() <= lake.files()
+    if lake.lake:
+        assert lake.committed() <= lake.files()
 
 
 @pytest.fixture
 def homes(tmp_path):
     """(a home with a table, a home with a lake)."""
     with ExitStack() as stack:
-        yield tuple(
-            begin(tmp_path / name, stack, in_lake=name == "lake") for name in ("table", "lake")
-        )
+        yield begin_both(tmp_path, stack)
+
+
+@pytest.fixture
+def bucket(s3_server, monkeypatch, tmp_path) -> Iterator[Storage]:
+    """How to get at a bucket called events, with credentials in the environment."""
+    for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test-key")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "a-very-secret-access-key")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
+    client = boto3.client("s3", endpoint_url=s3_server, region_name="us-east-1")
+    client.create_bucket(Bucket="events")
+    yield Storage(endpoint=s3_server)
+    for item in client.list_objects_v2(Bucket="events").get("Contents", []):
+        client.delete_object(Bucket="events", Key=item["Key"])
+    client.delete_bucket(Bucket="events")
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from flows.compaction import _delete_pruned
 from flows.errors import AfterhypeError
 from flows.lake.upkeep import sweep
 from flows.land import ledger
-from tests.lake.conftest import assert_equal, begin
+from tests.lake.conftest import assert_equal, begin_both
 
 HEADER = "who,at,what,id\n"
 DECISIONS = {
@@ -37,9 +37,7 @@ steps = st.lists(
 )
 def test_a_lake_holds_what_the_table_holds_after_any_decisions(contents, steps):
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
-        homes = [
-            begin(Path(folder) / name, stack, in_lake=name == "lake") for name in ("table", "lake")
-        ]
+        homes = begin_both(Path(folder), stack)
         for home in homes:
             # what is built is noted as disturbed when it changes hands
             home.con.execute("insert into ops.built_extracts values ('made up')")

@@ -47,14 +47,17 @@ def build_marts(
     if not raw_from:
         command += ["--exclude", "tag:user_level", "tag:mart_level"]
     variables = _variables(sources, by_arrival)
-    _run(command, settings, variables, context, raw_from, spark)
+    environment = _environment(settings, sources, raw_from, spark)
+    arguments = dbt_arguments(settings, variables, spark)
+    _run([*command, *arguments], settings, environment, context)
     return _target(settings, variables, spark) / "manifest.json"
 
 
 def write_docs(settings: Settings, sources: Sources) -> Path:
     """Write the dbt docs as one self-contained page and return its path."""
     variables = _variables(sources, by_arrival=False)
-    _run(["docs", "generate", "--static"], settings, variables, None)
+    command = ["docs", "generate", "--static", *dbt_arguments(settings, variables)]
+    _run(command, settings, _environment(settings, sources), None)
     page = _target(settings, variables) / "static_index.html"
     page.write_text(_tidy(page.read_text(encoding="utf-8"), settings), encoding="utf-8")
     return page
@@ -104,16 +107,10 @@ def dbt_arguments(
 def _run(
     command: Sequence[str],
     settings: Settings,
-    variables: dict[str, Any],
+    environment: Mapping[str, str],
     context: FlowRunContext | None,
-    raw_from: Path | None = None,
-    spark: HandedOver | None = None,
 ) -> None:
-    outcome = run_dbt(
-        [*command, *dbt_arguments(settings, variables, spark)],
-        _environment(settings, raw_from, spark),
-        context,
-    )
+    outcome = run_dbt(command, environment, context)
     if outcome.error:
         raise TransformError(f"dbt {command[0]} did not run: {outcome.error}")
     if not outcome.success:
@@ -133,7 +130,10 @@ def _failures(command: str, outcome: DbtOutcome, settings: Settings) -> str:
 
 
 def _environment(
-    settings: Settings, raw_from: Path | None, spark: HandedOver | None
+    settings: Settings,
+    sources: Sources,
+    raw_from: Path | None = None,
+    spark: HandedOver | None = None,
 ) -> dict[str, str]:
     """What profiles.yml reads, for the length of a dbt command."""
     ours = {
@@ -141,6 +141,8 @@ def _environment(
         "AFTERHYPE_DBT_KEEPS_OPEN": "True",  # flows.dbt_tasks closes it
         "DO_NOT_TRACK": "1",
     }
+    if sources.land.to == "lake":
+        ours["AFTERHYPE_DBT_TARGET"] = "duckdb_lake"
     if raw_from:
         ours["AFTERHYPE_RAW_FROM"] = str(raw_from)
     if settings.threads:

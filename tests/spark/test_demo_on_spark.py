@@ -1,4 +1,4 @@
-"""The whole demo on a Spark of two executors: every cell is what DuckDB makes of the same extracts."""
+"""The whole demo on a Spark of two executors: every cell is what DuckDB makes of the same."""
 
 from __future__ import annotations
 

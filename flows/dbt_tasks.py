@@ -30,6 +30,7 @@ from prefect_dbt import PrefectDbtRunner, PrefectDbtSettings
 
 from flows.dbt_process import DbtFailure, DbtOutcome, DbtRequest
 from flows.lake.handover import Lake
+from flows.sources import Storage
 from flows.transform import DBT_PROJECT, PROFILES
 
 
@@ -105,7 +106,11 @@ def _spark(environment: Mapping[str, str]) -> Iterator[None]:
     from flows.spark import python_models, session  # not every installation has Spark
 
     python_models.let_the_adapter_run_them(
-        Lake(environment["AFTERHYPE_LAKE"]), environment["AFTERHYPE_SCHEMA_PREFIX"]
+        Lake(
+            environment["AFTERHYPE_LAKE"],
+            Storage.model_validate_json(environment["AFTERHYPE_LAKE_STORAGE"]),
+        ),
+        environment["AFTERHYPE_SCHEMA_PREFIX"],
     )
     try:
         yield

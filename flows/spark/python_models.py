@@ -6,7 +6,6 @@ They fit curves to counts: a machine's work, which no cluster has to do, and the
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -55,6 +54,7 @@ _where: _Where
 def run_model(model: str, compiled_code: str) -> int:
     """Run a model's compiled code and write its answer into the lake; return its rows."""
     with duckdb.connect() as con:
+        _where.lake.let_duckdb_read(con)
 
         def relation(name: str) -> duckdb.DuckDBPyRelation:
             schema, table = name.replace("`", "").split(".")[-2:]
@@ -67,8 +67,7 @@ def run_model(model: str, compiled_code: str) -> int:
         exec(compile(compiled_code, f"{model}.py", "exec"), namespace)
         answer = namespace["model"](namespace["dbtObj"](relation), con)
         target = python_answer(_where.lake, model)
-        if "://" not in target:
-            Path(target).parent.mkdir(parents=True, exist_ok=True)
+        _where.lake.store().make_folder("python_models")
         con.register("answer", answer)
         con.execute(f"copy (from answer) to {text_in_sql(target)} (format parquet)")
         return len(answer)

@@ -69,11 +69,6 @@
     translate(regexp_replace({{ text }}, r'\p{Mn}', ''), '{{ accented }}', '{{ plain }}')
 {%- endmacro %}
 
-{#- A text as it is searched where words have no spaces between them: lower case, one code per letter. -#}
-{% macro plain_letters(text) -%}
-    lower({{ composed(text) }})
-{%- endmacro %}
-
 {#- True where one text occurs in another, letter by letter. -#}
 {% macro occurs_in(part, text) -%}
     {{ return(adapter.dispatch('occurs_in', 'afterhype')(part, text)) }}

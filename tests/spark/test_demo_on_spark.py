@@ -9,6 +9,7 @@ import pytest
 
 from flows import stages
 from flows.land import ledger
+from flows.published import query
 from flows.warehouse import connect
 from tests.spark.conftest import SparkHome
 
@@ -103,8 +104,6 @@ def test_the_gates_judge_what_came_home(spark_home: SparkHome) -> None:
 
 def test_what_came_home_is_published_with_its_comments(spark_home: SparkHome) -> None:
     stages.publish(spark_home.begin())
-    from flows.published import query
-
     settings = spark_home.begin().settings
     described = "select count(*) from duckdb_tables() where comment like 'One row per %'"
     assert query(settings, described)[1][0][0] >= 20

@@ -59,8 +59,9 @@ def judge(
     """The outcome of every check, by suite name, in the order of the suite's checks.
 
     The warehouse is opened read-only and closed again. ``config`` is DuckDB's, ``open_lake`` gives
-    a connection what it needs where the events lie outside the warehouse. The results are kept as JSON in ``results_dir`` and shown in ``docs_dir``, those of the newest ``runs_kept``
-    runs of these suites.
+    a connection what it needs where the events lie outside the warehouse. The results are kept as
+    JSON in ``results_dir`` and shown in ``docs_dir``, those of the newest ``runs_kept`` runs of
+    these suites.
     """
     context = _context(results_dir, docs_dir)
     with _opened(context, warehouse, config, open_lake, suites, extract_ids) as (source, engine):

@@ -93,8 +93,9 @@ def _aside(settings: Settings) -> Iterator[Settings]:
         with connect(aside) as con:
             create_schemas(con)
             con.execute(f"attach {text_in_sql(settings.warehouse_path)} as verified (read_only)")
-            con.execute("insert into ops.lakes from verified.ops.lakes where is_current")
-            open_lake(con)
+            if _has_lakes(con):
+                con.execute("insert into ops.lakes from verified.ops.lakes where is_current")
+                open_lake(con)
             tables = con.execute(
                 "select table_name from duckdb_tables() "
                 "where database_name = 'verified' and schema_name = 'raw' "
@@ -106,6 +107,16 @@ def _aside(settings: Settings) -> Iterator[Settings]:
         yield aside
     finally:
         shutil.rmtree(aside.home, ignore_errors=True)
+
+
+def _has_lakes(con: duckdb.DuckDBPyConnection) -> bool:
+    """Whether the warehouse knows of lakes: one that no run has written to since does not."""
+    return bool(
+        con.execute(
+            "select 1 from duckdb_tables() where database_name = 'verified' "
+            "and schema_name = 'ops' and table_name = 'lakes'"
+        ).fetchone()
+    )
 
 
 def _compare(

@@ -90,6 +90,14 @@ def test_marts_older_than_what_has_landed_are_not_compared(after_a_day: Any) -> 
         verify(run.settings, run.sources)
 
 
+def test_a_warehouse_from_before_there_were_lakes_is_verified(after_a_day: Any) -> None:
+    with duckdb.connect(str(after_a_day.home / "warehouse.duckdb")) as con:
+        con.execute("drop table ops.lakes")
+        con.execute("drop table ops.lake_files")
+    run = stages.begin(after_a_day.home, after_a_day.sources)
+    assert verify(run.settings, run.sources).differing_rows == 0
+
+
 def test_grains_are_those_that_dbt_tests(first_run: Any) -> None:
     manifest = json.loads((first_run.home / "dbt" / "target" / "manifest.json").read_text())
     nodes = manifest["nodes"]

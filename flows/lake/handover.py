@@ -32,6 +32,10 @@ CONTROL = (
 _AS_TEXT = ("UUID", "JSON")
 """Types that Spark does not read from Parquet."""
 
+_COMPOSED = {"raw.app_reviews": ("title", "body")}
+"""Texts that models look words up in: Spark's SQL cannot compose an "u" and two dots into "ü". They
+are given composed here, on which dbt's macro ``composed`` relies."""
+
 
 def ready_for_readers(con: duckdb.DuckDBPyConnection) -> Lake | None:
     """Sweep the lake, so that a listing of its events shows the committed files and no others.
@@ -56,9 +60,7 @@ def export_control(con: duckdb.DuckDBPyConnection, lake: Lake, version: str) -> 
     store.make_folder(f"control/{version}")
     for table in CONTROL:
         columns = con.execute(f"describe {table}").fetchall()
-        listed = ", ".join(
-            f"{name}::varchar as {name}" if kind in _AS_TEXT else name for name, kind, *_ in columns
-        )
+        listed = ", ".join(_given(table, name, kind) for name, kind, *_ in columns)
         con.execute(
             f"copy (select {listed} from {table}) to {text_in_sql(f'{folder}/{table}.parquet')} "
             "(format parquet, compression zstd)"
@@ -67,3 +69,12 @@ def export_control(con: duckdb.DuckDBPyConnection, lake: Lake, version: str) -> 
         [path for path in store.files("control") if not path.startswith(f"control/{version}/")]
     )
     return folder
+
+
+def _given(table: str, column: str, kind: str) -> str:
+    """SQL for a column as other engines read it."""
+    if kind in _AS_TEXT:
+        return f"{column}::varchar as {column}"
+    if column in _COMPOSED.get(table, ()):
+        return f"nfc_normalize({column}) as {column}"
+    return column

@@ -121,6 +121,25 @@ def test_readers_are_given_the_committed_files_and_the_control_tables(homes, csv
     assert extracts == lake.rows("raw.extracts")
 
 
+def test_readers_are_given_composed_review_texts(homes):
+    _, lake = homes
+    lake.con.execute(
+        """
+        insert into raw.app_reviews by name select
+            's' as source, 'apple' as store, '1' as store_app_id, n::varchar as review_id,
+            5 as rating, title, body, timestamp '2026-01-01' as reviewed_at, 'x' as extract_id,
+            timestamp '2026-01-01' as landed_at
+        from (values (1, 'u\u0308ber', 'scho\u0308n'), (2, 'über', null)) as told (n, title, body)
+        """
+    )
+    folder = export_control(lake.con, ready_for_readers(lake.con), "run-1")
+    given = f"'{_quoted(folder)}/raw.app_reviews.parquet'"
+    assert duckdb.execute(f"select title, body from {given} order by review_id").fetchall() == [
+        ("über", "schön"),
+        ("über", None),
+    ]
+
+
 def test_there_is_nothing_to_hand_over_where_events_lie_in_the_warehouse(homes):
     assert ready_for_readers(homes[0].con) is None
     assert lake_of(homes[0].con) is None

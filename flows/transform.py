@@ -11,8 +11,10 @@ from typing import Any
 from flows.dbt_process import DbtOutcome, run_dbt
 from flows.definition import dbt_variables
 from flows.errors import TransformError
+from flows.lake.location import lake_of
 from flows.settings import PROJECT_ROOT, Settings
 from flows.sources import Sources
+from flows.warehouse import connect
 
 DBT_PROJECT = PROJECT_ROOT / "dbt_project"
 PROFILES = PROJECT_ROOT / "profiles"
@@ -40,15 +42,13 @@ def build_marts(
     command = ["build", "--exclude-resource-type", "unit_test"]
     if not raw_from:
         command += ["--exclude", "tag:user_level", "tag:mart_level"]
-    environment = _environment(settings, sources, raw_from)
-    _run(command, settings, environment, _variables(sources, by_arrival), context)
+    _run(command, settings, _variables(sources, by_arrival), context, raw_from)
 
 
 def write_docs(settings: Settings, sources: Sources) -> Path:
     """Write the dbt docs as one self-contained page and return its path."""
     variables = _variables(sources, by_arrival=False)
-    environment = _environment(settings, sources)
-    _run(["docs", "generate", "--static"], settings, environment, variables, None)
+    _run(["docs", "generate", "--static"], settings, variables, None)
     page = _target(settings, variables) / "static_index.html"
     page.write_text(_tidy(page.read_text(encoding="utf-8"), settings), encoding="utf-8")
     return page
@@ -94,11 +94,15 @@ def dbt_arguments(settings: Settings, variables: dict[str, Any]) -> list[str]:
 def _run(
     command: Sequence[str],
     settings: Settings,
-    environment: dict[str, str],
     variables: dict[str, Any],
     context: FlowRunContext | None,
+    raw_from: Path | None = None,
 ) -> None:
-    outcome = run_dbt([*command, *dbt_arguments(settings, variables)], environment, context)
+    outcome = run_dbt(
+        [*command, *dbt_arguments(settings, variables)],
+        _environment(settings, raw_from),
+        context,
+    )
     if outcome.error:
         raise TransformError(f"dbt {command[0]} did not run: {outcome.error}")
     if not outcome.success:
@@ -117,17 +121,16 @@ def _failures(command: str, outcome: DbtOutcome, settings: Settings) -> str:
     )
 
 
-def _environment(
-    settings: Settings, sources: Sources, raw_from: Path | None = None
-) -> dict[str, str]:
+def _environment(settings: Settings, raw_from: Path | None) -> dict[str, str]:
     """What profiles.yml reads, for the length of a dbt command."""
     ours = {
         "AFTERHYPE_WAREHOUSE": str(settings.warehouse_path),
         "AFTERHYPE_DBT_KEEPS_OPEN": "True",  # flows.dbt_tasks closes it
         "DO_NOT_TRACK": "1",
     }
-    if sources.land.to == "lake":
-        ours["AFTERHYPE_DBT_TARGET"] = "duckdb_lake"
+    with connect(settings, read_only=True) as con:
+        if lake_of(con):  # where the events are, which may not be where a changed file wants them
+            ours["AFTERHYPE_DBT_TARGET"] = "duckdb_lake"
     if raw_from:
         ours["AFTERHYPE_RAW_FROM"] = str(raw_from)
     if settings.threads:

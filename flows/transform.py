@@ -11,10 +11,12 @@ from typing import Any
 from flows.dbt_process import DbtOutcome, run_dbt
 from flows.definition import dbt_variables
 from flows.errors import TransformError
+from flows.lake.location import lake_of
 from flows.settings import PROJECT_ROOT, Settings
 from flows.sources import Sources
 from flows.spark.target import HandedOver
 from flows.spark.target import environment as spark_environment
+from flows.warehouse import connect
 
 DBT_PROJECT = PROJECT_ROOT / "dbt_project"
 PROFILES = PROJECT_ROOT / "profiles"
@@ -47,7 +49,7 @@ def build_marts(
     if not raw_from:
         command += ["--exclude", "tag:user_level", "tag:mart_level"]
     variables = _variables(sources, by_arrival)
-    environment = _environment(settings, sources, raw_from, spark)
+    environment = _environment(settings, raw_from, spark)
     arguments = dbt_arguments(settings, variables, spark)
     _run([*command, *arguments], settings, environment, context)
     return _target(settings, variables, spark) / "manifest.json"
@@ -57,7 +59,7 @@ def write_docs(settings: Settings, sources: Sources) -> Path:
     """Write the dbt docs as one self-contained page and return its path."""
     variables = _variables(sources, by_arrival=False)
     command = ["docs", "generate", "--static", *dbt_arguments(settings, variables)]
-    _run(command, settings, _environment(settings, sources), None)
+    _run(command, settings, _environment(settings), None)
     page = _target(settings, variables) / "static_index.html"
     page.write_text(_tidy(page.read_text(encoding="utf-8"), settings), encoding="utf-8")
     return page
@@ -130,10 +132,7 @@ def _failures(command: str, outcome: DbtOutcome, settings: Settings) -> str:
 
 
 def _environment(
-    settings: Settings,
-    sources: Sources,
-    raw_from: Path | None = None,
-    spark: HandedOver | None = None,
+    settings: Settings, raw_from: Path | None = None, spark: HandedOver | None = None
 ) -> dict[str, str]:
     """What profiles.yml reads, for the length of a dbt command."""
     ours = {
@@ -141,8 +140,9 @@ def _environment(
         "AFTERHYPE_DBT_KEEPS_OPEN": "True",  # flows.dbt_tasks closes it
         "DO_NOT_TRACK": "1",
     }
-    if sources.land.to == "lake":
-        ours["AFTERHYPE_DBT_TARGET"] = "duckdb_lake"
+    with connect(settings, read_only=True) as con:
+        if lake_of(con):  # where the events are, which may not be where a changed file wants them
+            ours["AFTERHYPE_DBT_TARGET"] = "duckdb_lake"
     if raw_from:
         ours["AFTERHYPE_RAW_FROM"] = str(raw_from)
     if settings.threads:

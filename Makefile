@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+SPARK_STAMP := $(VENV)/.installed-spark
 BENCH_VENV := .venv-bench
 BENCH_STAMP := $(BENCH_VENV)/.installed
 SUPERSET_VENV := .venv-superset
@@ -12,10 +13,10 @@ export AFTERHYPE_HOME
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test acceptance bench lint format docs questions lock clean
+.PHONY: help install install-spark demo test acceptance acceptance-spark bench bench-spark lint format docs questions lock clean
 
 help:  ## Show this help.
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
 
 install: $(STAMP)  ## Create .venv from requirements.lock (done once; again when the lock changes).
 
@@ -27,6 +28,12 @@ $(STAMP): requirements.lock pyproject.toml
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/pip install -qq --no-deps --require-hashes -r requirements.lock
 	@$(BIN)/pip install -qq --no-deps --no-build-isolation -e .
+	@touch $@
+
+install-spark: $(SPARK_STAMP)  ## Add to .venv what builds on Apache Spark (half a gigabyte; needs Java 17).
+
+$(SPARK_STAMP): requirements-spark.lock $(STAMP)
+	@$(BIN)/pip install -qq --no-deps --require-hashes -r requirements-spark.lock
 	@touch $@
 
 demo: install  ## Generate three simulated apps, run the pipeline on them, show the answer.
@@ -43,6 +50,9 @@ $(SUPERSET_STAMP): tests/acceptance/superset-requirements.txt
 	@$(SUPERSET_VENV)/bin/pip install -qq --no-deps -r $<
 	@touch $@
 
+acceptance-spark: install-spark  ## A worker of a real Spark cluster is killed while it builds: no cell changes.
+	@$(BIN)/python tests/acceptance/spark_cluster.py $(SPARK_CLUSTER_OPTIONS)
+
 bench: install $(BENCH_STAMP)  ## Measure, hours long, and write docs/benchmarks.md (BENCH_SCALE=0.01: a trial).
 	@BENCH_PYTHON=$(BENCH_VENV)/bin/python $(BIN)/python -m bench
 
@@ -51,6 +61,9 @@ $(BENCH_STAMP): bench/requirements.txt
 	@$(PYTHON) -m venv $(BENCH_VENV)
 	@$(BENCH_VENV)/bin/pip install -qq --no-deps -r bench/requirements.txt
 	@touch $@
+
+bench-spark: install-spark  ## Build the same events on DuckDB and Spark, write docs/spark-benchmarks.md (BENCH_SCALE=0.01: a trial).
+	@$(BIN)/python -m bench.spark
 
 lint: install  ## Check style, types and SQL.
 	@$(BIN)/ruff check .

@@ -52,10 +52,13 @@ class Size:
 
 @dataclass(frozen=True, kw_only=True)
 class Task:
-    """A task that ended, from the event log. ``finished`` is in seconds since 1970."""
+    """A task that ended, from the event log. ``finished`` is in seconds since 1970, ``busy`` is how
+    many seconds the executor worked on it.
+    """
 
     executor: str
     finished: float
+    busy: float
     succeeded: bool
 
 
@@ -266,6 +269,8 @@ def _tasks(log: Path) -> Iterator[Task]:
             yield Task(
                 executor=told["Task Info"]["Executor ID"],
                 finished=told["Task Info"]["Finish Time"] / 1000,
+                # a task that was lost with its executor has no metrics
+                busy=told.get("Task Metrics", {}).get("Executor Run Time", 0) / 1000,
                 succeeded=told["Task End Reason"]["Reason"] == "Success",
             )
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -26,7 +25,7 @@ from flows.settings import PROJECT_ROOT
 
 AFTERHYPE = Path(sys.executable).with_name("afterhype")
 
-MODELS_BEFORE_THE_KILL = 20
+TABLES_BEFORE_THE_KILL = 20
 
 # by default Spark cuts every shuffle into 200 parts, each of which is a task
 SETTINGS = {"spark.sql.shuffle.partitions": "4", "spark.default.parallelism": "4"}
@@ -100,7 +99,7 @@ def run_and_kill(
     options: argparse.Namespace,
 ) -> float | None:
     """Run the daily flow, kill a worker in the middle of its build; when, or None if it failed."""
-    log = home / "run.log"
+    log, lake = home / "run.log", sources.with_name("lake")
     command = [AFTERHYPE, "run", "--home", home, "--sources", sources]
     begun, killed_at, before = time.monotonic(), None, 0
     with log.open("wb") as out:
@@ -109,8 +108,8 @@ def run_and_kill(
             while flow.poll() is None:
                 time.sleep(0.2)
                 cluster.check()
-                if killed_at is None and (before := models_built(home)) >= MODELS_BEFORE_THE_KILL:
-                    print(f"{before} models built: kill -9 {cluster.kill_worker()}", flush=True)
+                if killed_at is None and (before := tables_built(lake)) >= TABLES_BEFORE_THE_KILL:
+                    print(f"{before} tables built: kill -9 {cluster.kill_worker()}", flush=True)
                     killed_at = time.time()
                     if not options.no_replacement:
                         cluster.add_worker()
@@ -122,18 +121,17 @@ def run_and_kill(
     print(f"the flow took {time.monotonic() - begun:.0f} s, exit code {flow.returncode}")
     if flow.returncode:
         return None
-    after = models_built(home)
+    after = tables_built(lake)
     if killed_at is None or after <= before:
-        print(f"no worker was killed while models were being built ({after})", file=sys.stderr)
+        print(f"no worker was killed while tables were being built ({after})", file=sys.stderr)
         return None
-    print(f"{after - before} models were built after the worker had been killed", flush=True)
+    print(f"{after - before} tables were built after the worker had been killed", flush=True)
     return killed_at
 
 
-def models_built(home: Path) -> int:
-    """How many models dbt's log says are done; when it grows large, dbt begins another file."""
-    logs = (home / "dbt" / "logs").glob("dbt.log*")
-    return sum(len(re.findall(r" OK created ", log.read_text(errors="replace"))) for log in logs)
+def tables_built(lake: Path) -> int:
+    """How many tables Spark has finished in the lake."""
+    return sum(1 for _ in lake.glob("build/*/*/_SUCCESS"))
 
 
 def differences(home: Path, sources: Path, environment: dict[str, str]) -> list[str]:

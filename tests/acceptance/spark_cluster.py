@@ -17,6 +17,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from contextlib import suppress
 from pathlib import Path
 
 from bench.standalone_cluster import HOST, Protocol, Size, StandaloneCluster, missing, running
@@ -106,7 +107,7 @@ def run_and_kill(
         flow = subprocess.Popen(command, env=environment, stdout=out, stderr=out)
         try:
             while flow.poll() is None:
-                time.sleep(0.2)
+                time.sleep(1)
                 cluster.check()
                 if killed_at is None and (before := tables_built(lake)) >= TABLES_BEFORE_THE_KILL:
                     print(f"{before} tables built: kill -9 {cluster.kill_worker()}", flush=True)
@@ -116,7 +117,9 @@ def run_and_kill(
         finally:
             if flow.poll() is None:
                 flow.terminate()
-                flow.wait(60)
+                with suppress(subprocess.TimeoutExpired):
+                    flow.wait(60)
+                flow.kill()
     print(log.read_text(errors="replace")[-3000:])
     print(f"the flow took {time.monotonic() - begun:.0f} s, exit code {flow.returncode}")
     if flow.returncode:

@@ -9,6 +9,7 @@ import json
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 
 import duckdb
@@ -81,7 +82,9 @@ def measure(place: Place, scratch: Path, events: int, engine: Engine) -> list[Me
     shutil.rmtree(home, ignore_errors=True)
     shutil.copytree(scratch / "home", home)
     built, used = _build(scratch, home, engine)
-    details = used | {"cores": engine.cores, "digest": _digest(home)} | landed
+    versions = {name: version(name) for name in ("pyspark", "dbt-spark")}
+    told = {"cores": engine.cores, "digest": _digest(home), "versions": versions}
+    details = used | told | landed
     shutil.rmtree(home)
     return [measurement(case, engine.name, [built], rows=rows, details=details)]
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 
 from bench.groups.full_build import MEMORY_LIMIT
@@ -94,6 +93,13 @@ def _opening(place: Place, groups: Groups) -> str:
         "- " + ", ".join(f"{name} {value}" for name, value in machine.items())
         for machine in machines
     )
+    versions = sorted(
+        {
+            f"{package} {version}"
+            for group in groups.values()
+            for package, version in group.measurements[0].details["versions"].items()
+        }
+    )
     days = sorted({f"{group.measured_at:%Y-%m-%d}" for group in groups.values()})
     loads = [group.load for group in groups.values()]
     scale = "" if place.scale == 1 else f"\n\n**A trial at scale {place.scale:g}: no result.**"
@@ -103,7 +109,7 @@ def _opening(place: Place, groups: Groups) -> str:
 Written by `make bench-spark`; do not edit.{scale}
 
 {told}
-- PySpark {version("pyspark")}, dbt-spark {version("dbt-spark")}
+- {", ".join(versions)}
 - measured {", ".join(days)}, once each; load average at the start {min(loads):.1f} to \
 {max(loads):.1f}
 
@@ -155,7 +161,8 @@ def _landed(groups: Groups) -> str:
     }
     parts = [
         f"{rows:,} events of {told['users']:,} users in {seconds(told['landing_seconds'])} s "
-        f"({size(told['lake_bytes'])} of Parquet)"
+        f"({size(told['lake_bytes'])} of Parquet, "
+        f"{told['lake_bytes'] / (rows or 1):.0f} bytes per event)"
         for rows, told in found.items()
     ]
     return f"Landing in the lake, by DuckDB for all of them: {'; '.join(parts)}."

@@ -26,6 +26,7 @@ SECONDS = {
 def group(volume: str, engine: str, seconds: float, digest: str = "same") -> Group:
     millions = int(volume.removesuffix("m"))
     told = {"digest": [digest], "users": 9, "landing_seconds": 2.0, "lake_bytes": 2**20}
+    told["versions"] = {"pyspark": "4.3.0"}
     one = Measurement(
         case=volume, subject=engine, seconds=[seconds], rows=millions * 1_000_000, details=told
     )

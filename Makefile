@@ -13,7 +13,7 @@ export AFTERHYPE_HOME
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-spark demo test acceptance acceptance-spark bench bench-spark lint format docs questions lock clean
+.PHONY: help install install-spark demo test test-spark acceptance acceptance-spark bench bench-spark lint format docs questions lock clean
 
 help:  ## Show this help.
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -39,8 +39,11 @@ $(SPARK_STAMP): requirements-spark.lock $(STAMP)
 demo: install  ## Generate three simulated apps, run the pipeline on them, show the answer.
 	@$(BIN)/afterhype demo
 
-test: install  ## Run every test, a file of them per core.
-	@$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
+test: install  ## Run every test but those on Spark, a file of them per core.
+	@$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder --ignore tests/spark
+
+test-spark: install-spark  ## Build the demo on a Spark of two executors, compare it with DuckDB (needs Java 17).
+	@$(BIN)/python -m pytest tests/spark
 
 acceptance: install $(SUPERSET_STAMP)  ## Superset draws a chart while 15 publications go by (ten minutes; after make demo).
 	@$(BIN)/python tests/acceptance/superset.py --superset-python $(SUPERSET_VENV)/bin/python --home $(AFTERHYPE_HOME)
@@ -85,6 +88,8 @@ questions: demo  ## Write docs/questions.md: the SQL that people ask for, with t
 lock: install  ## Resolve requirements.lock anew from pyproject.toml (needs uv).
 	@uv pip compile pyproject.toml --group dev --extra semantic --universal --python-version 3.11 --generate-hashes \
 	  --no-emit-index-url --no-emit-find-links --no-annotate --no-header --upgrade -o requirements.lock
+	@uv pip compile pyproject.toml --extra spark --universal --python-version 3.11 --generate-hashes \
+	  --no-emit-index-url --no-emit-find-links --no-annotate --no-header -c requirements.lock -o requirements-spark.lock
 
 clean:  ## Remove what the targets made: .venv, the demo's home, caches.
 	@rm -rf $(VENV) $(BENCH_VENV) $(SUPERSET_VENV) $(AFTERHYPE_HOME) dbt_project/target dbt_project/logs \

@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -49,6 +49,7 @@ def judge(
     *,
     warehouse: Path,
     config: dict[str, str | int],
+    open_lake: Callable[[Any], None],
     extract_ids: Sequence[str],
     run_name: str,
     results_dir: Path,
@@ -57,12 +58,12 @@ def judge(
 ) -> dict[str, tuple[Outcome, ...]]:
     """The outcome of every check, by suite name, in the order of the suite's checks.
 
-    The warehouse is opened read-only and closed again. ``config`` is DuckDB's. The results are
-    kept as JSON in ``results_dir`` and shown in ``docs_dir``, those of the newest ``runs_kept``
+    The warehouse is opened read-only and closed again. ``config`` is DuckDB's, ``open_lake`` gives
+    a connection what it needs where the events lie outside the warehouse. The results are kept as JSON in ``results_dir`` and shown in ``docs_dir``, those of the newest ``runs_kept``
     runs of these suites.
     """
     context = _context(results_dir, docs_dir)
-    with _opened(context, warehouse, config, suites, extract_ids) as (source, engine):
+    with _opened(context, warehouse, config, open_lake, suites, extract_ids) as (source, engine):
         validations = _validate(context, source, suites, run_name)
         outcomes = {
             suite.name: _outcomes(suite, validations.get(suite.name, []), engine)
@@ -127,6 +128,7 @@ def _opened(
     context: Any,
     warehouse: Path,
     config: dict[str, str | int],
+    open_lake: Callable[[Any], None],
     suites: Sequence[Suite],
     extract_ids: Sequence[str],
 ) -> Iterator[tuple[Any, sa.Engine]]:
@@ -142,6 +144,7 @@ def _opened(
 
     @sa.event.listens_for(engine, "connect")
     def _prepare(connection: Any, _record: Any) -> None:
+        open_lake(connection)
         cursor = connection.cursor()
         cursor.execute("set TimeZone = 'UTC'")
         cursor.execute("set enable_progress_bar = false")

@@ -13,6 +13,9 @@ from flows.definition import dbt_variables, definition_hash
 from flows.errors import AfterhypeError
 from flows.sources import Sources
 
+DUCKDB = f"duckdb {duckdb.__version__}"
+"""The engine that builds unless another one is named."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Build:
@@ -30,7 +33,7 @@ def pending(con: duckdb.DuckDBPyConnection, sources: Sources) -> str | None:
         return "nothing was built yet"
     if last[1] is None:
         return "the last build was not finished"
-    if last[0] != _definition(sources):
+    if last[0].split(" ")[0] != definition_hash(sources):
         return "the definitions have changed"
     unseen = con.execute(
         "select count(*) from raw.extracts where status = 'landed' and kind = 'events' "
@@ -56,13 +59,14 @@ def begin(
     build_id: str,
     now: datetime,
     *,
+    engine: str = DUCKDB,
     full: bool = False,
 ) -> Build:
     """Note that a build begins, and decide what it has to do. ``now`` is naive UTC.
 
     A build that is begun and not finished leaves tables that are neither old nor new, so that the
-    one after it makes everything anew; so does a change of definitions, or of the engine, whose
-    hashes stand in the tables. Raises AfterhypeError when raw events have been pruned that new
+    one after it makes everything anew; so does a change of definitions, or of the ``engine``, whose
+    tables those are. Raises AfterhypeError when raw events have been pruned that new
     definitions would have to be applied to.
     """
     kept = con.execute("select distinct definition from ops.prunings").fetchall()
@@ -72,15 +76,17 @@ def begin(
             "have been pruned under the old ones and cannot be counted anew. Put the old ones "
             "back, or land the old extracts into a new --home."
         )
-    definition, last = _definition(sources), _last(con)
+    definition, last = _definition(sources, engine), _last(con)
     if full:
         by_arrival, reason = False, "it was asked for"
     elif last is None:
         by_arrival, reason = False, "nothing was built yet"
     elif last[1] is None:
         by_arrival, reason = False, "the last build was not finished"
-    elif last[0] != definition:
+    elif last[0].split(" ")[0] != definition.split(" ")[0]:
         by_arrival, reason = False, "the definitions have changed"
+    elif last[0] != definition:
+        by_arrival, reason = False, "the engine has changed"
     else:
         by_arrival, reason = True, "the last build left all in order"
     con.execute(
@@ -108,8 +114,8 @@ def finish(con: duckdb.DuckDBPyConnection, build: Build) -> None:
     con.commit()
 
 
-def _definition(sources: Sources) -> str:
-    return f"{definition_hash(sources)} duckdb {duckdb.__version__}"
+def _definition(sources: Sources, engine: str) -> str:
+    return f"{definition_hash(sources)} {engine}"
 
 
 def _last(con: duckdb.DuckDBPyConnection) -> tuple[str, datetime | None] | None:

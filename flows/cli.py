@@ -540,10 +540,12 @@ def remove_alerts() -> None:
 
 
 def _decide(settings: Settings, extract_id: str, change: Callable[..., None], word: str) -> None:
+    from flows.lake.upkeep import sweep
     from flows.warehouse import connect, writer
 
     with writer(settings, on_wait=terminal.say), connect(settings) as con:
         change(con, extract_id)
+        sweep(con)
     terminal.say(f"{word} {extract_id}. `afterhype run` builds and publishes what follows from it.")
 
 

@@ -9,6 +9,7 @@ import duckdb
 
 from flows import builds
 from flows.errors import AfterhypeError
+from flows.lake import events as raw_events
 from flows.settings import Settings
 from flows.sources import Sources
 from flows.sql import text_in_sql
@@ -149,13 +150,14 @@ def _keep_what_the_marts_need(con: duckdb.DuckDBPyConnection) -> None:
 
 def _delete_pruned(con: duckdb.DuckDBPyConnection) -> None:
     """Delete the events that are kept by id now, and what other extracts delivered of the same."""
-    con.execute(
+    raw_events.delete(
+        con,
         """
-        delete from raw.app_events as events using cuts
-        where
-            events.app_id = cuts.app_id and events.event_time < cuts.cut
-            and events.extract_id in (select extract_id from raw.extracts where status = 'landed')
-        """
+        exists (from cuts where events.app_id = cuts.app_id and events.event_time < cuts.cut)
+        and events.extract_id in (select extract_id from raw.extracts where status = 'landed')
+        """,
+        within="exists (from cuts where files.app_id = cuts.app_id "
+        "and files.event_date <= cuts.cut::date)",
     )
     con.execute(
         """

@@ -29,6 +29,8 @@ from prefect.settings import get_current_settings
 from prefect_dbt import PrefectDbtRunner, PrefectDbtSettings
 
 from flows.dbt_process import DbtFailure, DbtOutcome, DbtRequest
+from flows.lake.handover import Lake
+from flows.sources import Storage
 from flows.transform import DBT_PROJECT, PROFILES
 
 
@@ -67,7 +69,7 @@ def _read(requests: queue.Queue[DbtRequest]) -> None:
 
 
 def _answer(request: DbtRequest) -> DbtOutcome:
-    with _environment(request.environment):
+    with _environment(request.environment), _spark(request.environment):
         try:
             if request.context is None:
                 result = _plainly(request)
@@ -93,6 +95,27 @@ def _answer(request: DbtRequest) -> DbtOutcome:
             if node.status in ("error", "fail", "runtime error")
         ),
     )
+
+
+@contextmanager
+def _spark(environment: Mapping[str, str]) -> Iterator[None]:
+    """For a build on Spark: let its models in Python run here, and its session end with it."""
+    if "AFTERHYPE_LAKE" not in environment:
+        yield
+        return
+    from flows.spark import python_models, session  # not every installation has Spark
+
+    python_models.let_the_adapter_run_them(
+        Lake(
+            environment["AFTERHYPE_LAKE"],
+            Storage.model_validate_json(environment["AFTERHYPE_LAKE_STORAGE"]),
+        ),
+        environment["AFTERHYPE_SCHEMA_PREFIX"],
+    )
+    try:
+        yield
+    finally:
+        session.end()
 
 
 def _let_go_of_the_warehouse() -> None:

@@ -117,7 +117,7 @@ def build(
 ) -> Summary:
     """Run dbt alone; ``full`` makes everything anew."""
     with _a_run(home, sources) as run:
-        stages.prepare(run)
+        _prepare(run)
         build_marts(run, full)
         return Summary(run_id=run.run_id)
 
@@ -185,7 +185,7 @@ def compact(home: Path | None = None, sources: Path | None = None) -> Compaction
         sources: The sources file; empty: AFTERHYPE_SOURCES of the deployment, else the demo's.
     """
     with _a_run(home, sources) as run:
-        stages.prepare(run)
+        _prepare(run)
         with progress("compacting the warehouse"):
             return stages.compact(run)
 
@@ -293,8 +293,13 @@ def _tell(message: str) -> None:
     notice(message)  # the command line keeps Prefect's log off the terminal
 
 
+def _prepare(run: Run) -> None:
+    if moved := stages.prepare(run):
+        _tell_progress(moved)
+
+
 def _land_and_judge(run: Run) -> Summary:
-    stages.prepare(run)
+    _prepare(run)
     landings = tuple(_land(run, source) for source in run.selected)
     report = judge_extracts(run)
     if report and report.critical_failures:

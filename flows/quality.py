@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from expectations.checks import Check, Severity, Stage, Suite
 from expectations.suites import mart_suites, raw_suites
 from flows import warehouse
+from flows.lake.location import open_lake
 from flows.settings import Settings
 
 if TYPE_CHECKING:
@@ -154,6 +155,7 @@ def _run_gate(
         suites,
         warehouse=settings.warehouse_path,
         config=_duckdb_config(settings),
+        open_lake=open_lake,
         extract_ids=extract_ids,
         run_name=run_id,
         results_dir=settings.quality_dir / "validations",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -50,6 +50,30 @@ class Settings(BaseSettings):
     def _empty_is_the_default(cls, value: Any, info: ValidationInfo) -> Any:
         # what prefect.yaml makes of a variable that is not set; the working directory is not meant
         return cls.model_fields[str(info.field_name)].default if value == "" else value
+
+    build_on: Literal["duckdb", "spark_session", "spark_connect", "spark_thrift"] = Field(
+        "duckdb", description="The engine that builds the marts; docs/scale.md tells of Spark."
+    )
+    spark_host: str = Field("localhost", description="Where Spark's Thrift or Connect server is.")
+    spark_port: int | None = Field(
+        None, description="Its port; default: 10000 for Thrift, 15002 for Connect."
+    )
+    spark_user: str | None = Field(None, description="The user at a Thrift server.")
+    spark_auth: str | None = Field(
+        None, description="How a Thrift server is signed in to, such as LDAP; default: it asks not."
+    )
+    spark_password: SecretStr | None = Field(None, description="The password, with LDAP.")
+    spark_master: str = Field(
+        "local[*]", description="The master of a session of its own, such as spark://host:7077."
+    )
+    spark_settings: dict[str, str] = Field(
+        {}, description='Spark settings as JSON, such as {"spark.executor.memory": "8g"}.'
+    )
+    schema_prefix: str = Field(
+        "afterhype_",
+        pattern=r"^[a-z0-9_]*$",
+        description="What the schemas in Spark's metastore begin with, which others may share.",
+    )
 
     def model_post_init(self, _context: object) -> None:
         object.__setattr__(self, "home", self.home.expanduser().absolute())

@@ -318,6 +318,35 @@ class PublishTo(_Strict):
         return value
 
 
+class Land(_Strict):
+    """Where raw events are landed: in the warehouse's own file, or as Parquet in a lake.
+
+    A lake is a folder of its own, on a disk (``{home}`` stands for the home folder; a relative path
+    is relative to the sources file) or in a bucket that speaks S3. It defines no number.
+    """
+
+    to: Literal["duckdb", "lake"] = "duckdb"
+    path: str | None = Field(None, min_length=1)
+    storage: Storage = Storage()
+
+    @field_validator("path")
+    @classmethod
+    def _is_a_folder(cls, value: str | None) -> str | None:
+        if value is None or "://" not in value:
+            return value
+        if not re.fullmatch(r"s3://[^/*?\[\]]+(/[^*?\[\]]+)?", value):
+            raise ValueError(f"{value!r} is neither a folder nor s3://bucket/folder")
+        return _refuse_secret(value, "storage.credentials: secret/NAME of a Prefect block")
+
+    @model_validator(mode="after")
+    def _path_goes_with_a_lake(self) -> Land:
+        if self.to == "lake" and self.path is None:
+            raise ValueError("to: lake needs path: a folder of its own, or s3://bucket/folder")
+        if self.to == "duckdb" and self.path is not None:
+            raise ValueError("path goes with to: lake")
+        return self
+
+
 class FileSource(_Strict):
     """Extracts in files. ``uri`` is a path, glob or directory, or a list of them.
 
@@ -553,7 +582,8 @@ class Sources(_Strict):
     raw events older than so many days before their app's watermark; by default all are kept.
     ``behaviour_cohort_days`` is how many days of cohorts retention by behaviour is counted of.
     ``launch_notes`` are read from a file of their own, whose path the sources file gives.
-    ``publish.to`` names where publications are delivered to; it defines no number.
+    ``publish.to`` names where publications are delivered to, ``land`` where the raw events are
+    kept; they define no number.
     """
 
     timezone: Zone = "UTC"
@@ -570,6 +600,7 @@ class Sources(_Strict):
     raw_retention_days: int | None = Field(None, ge=1)
     behaviour_cohort_days: int = Field(90, ge=1, le=730)
     launch_notes: tuple[LaunchNote, ...] = ()
+    land: Land = Land()
     publish: PublishTo = PublishTo()
     apps: tuple[App, ...] = ()
     events: tuple[EventSource, ...] = ()
@@ -695,6 +726,7 @@ def _keys_at(location: tuple[str | int, ...]) -> list[str]:
         "rejects": RejectShares,
         "brackets": Brackets,
         "verdict": VerdictRules,
+        "land": Land,
         "publish": PublishTo,
         "postgres": PostgresTarget,
         "s3": BucketTarget,

@@ -16,6 +16,7 @@ from flows.compaction import compact as compact_warehouse
 from flows.definition import definition_hash
 from flows.errors import ConfigurationError
 from flows.extract.apple_charts import Fetch, archived
+from flows.lake import upkeep as lake
 from flows.land import ledger
 from flows.land.configuration import write_configuration
 from flows.land.drift import list_drift, sum_up
@@ -25,6 +26,8 @@ from flows.publish import publish as publish_generation
 from flows.quality import GateReport, data_docs_path, mart_gate, raw_gate
 from flows.settings import Settings, load_settings
 from flows.sources import AnyFiles, AnySource, ChartFeed, Sources, load_sources
+from flows.spark.handing_over import forget_built, hand_over
+from flows.spark.homecoming import bring_home
 from flows.staleness import StaleSource, stale_sources
 from flows.targets.deliveries import Delivery
 from flows.transform import FlowRunContext, build_marts, write_docs
@@ -142,11 +145,17 @@ def archived_fetches(run: Run, feed: ChartFeed) -> list[Fetch]:
     return archived(feed, run.settings, *run.days)
 
 
-def prepare(run: Run) -> None:
-    """Create the raw contract where it lacks, and write the sources file into it."""
+def prepare(run: Run) -> str | None:
+    """Create the raw contract where it lacks, and write the sources file into it.
+
+    A line to be told where the events were moved, since the sources file wants them elsewhere.
+    """
     with connect(run.settings) as con:
         create_schemas(con)
         write_configuration(con, run.sources)
+        moved = lake.settle(con, lake.wanted_lake(run.sources.land, run.settings))
+        lake.sweep(con)  # what a killed run has left
+    return moved
 
 
 def land_source(run: Run, source: AnyFiles, advance: Advance) -> SourceLanding:
@@ -176,6 +185,7 @@ def judge_extracts(run: Run) -> GateReport | None:
         for extract_id in report.failed_subjects:
             ledger.quarantine(con, extract_id, reasons[extract_id])
         ledger.mark_judged(con, new, run.now)
+        lake.sweep(con)  # lists what has landed, for whoever reads it without the warehouse
     return report
 
 
@@ -196,10 +206,19 @@ def build(run: Run, context: FlowRunContext | None = None, *, full: bool = False
 
     Raises TransformError; the next build then makes everything anew.
     """
+    on_spark = run.settings.build_on != "duckdb"
     with connect(run.settings) as con:
-        started = builds.begin(con, run.sources, run.run_id, run.now, full=full)
-    build_marts(run.settings, run.sources, by_arrival=started.by_arrival, context=context)
+        handed = hand_over(con, run.settings, run.run_id) if on_spark else None
+        engine = handed.engine if handed else builds.DUCKDB
+        started = builds.begin(con, run.sources, run.run_id, run.now, engine=engine, full=full)
+    if handed and not started.by_arrival:
+        forget_built(handed.lake)
+    manifest = build_marts(
+        run.settings, run.sources, by_arrival=started.by_arrival, spark=handed, context=context
+    )
     with connect(run.settings) as con:
+        if handed:
+            bring_home(con, handed.lake, manifest)
         builds.finish(con, started)
     return started
 
@@ -306,7 +325,7 @@ def rejects_by_reason(settings: Settings, summary: Summary) -> list[tuple[str, s
 def _fingerprint(run: Run) -> str:
     """A hash of all that the marts are made of: the definitions, the sources file, what landed."""
     digest = hashlib.sha256(definition_hash(run.sources).encode())
-    told = {"ranks", "installs", "reviews", "publish"}  # they tell where, not what
+    told = {"ranks", "installs", "reviews", "land", "publish"}  # they tell where, not what
     digest.update(run.sources.model_dump_json(exclude=told).encode())
     with connect(run.settings) as con:
         for query in (

@@ -12,6 +12,7 @@ import duckdb
 
 from flows.builds import pending
 from flows.errors import AfterhypeError
+from flows.lake.location import open_lake
 from flows.marts import GRAIN
 from flows.settings import Settings
 from flows.sources import Sources
@@ -92,9 +93,12 @@ def _aside(settings: Settings) -> Iterator[Settings]:
         with connect(aside) as con:
             create_schemas(con)
             con.execute(f"attach {text_in_sql(settings.warehouse_path)} as verified (read_only)")
+            con.execute("insert into ops.lakes from verified.ops.lakes where is_current")
+            open_lake(con)
             tables = con.execute(
                 "select table_name from duckdb_tables() "
-                "where database_name = 'verified' and schema_name = 'raw'"
+                "where database_name = 'verified' and schema_name = 'raw' "
+                "union select 'app_events'"  # which is a view where there is a lake
             ).fetchall()
             for (table,) in tables:
                 con.execute(f"drop table raw.{table}")

@@ -14,8 +14,30 @@ from pathlib import Path
 import duckdb
 
 from flows.errors import AfterhypeError
+from flows.lake.location import lake_of, open_lake
 from flows.settings import Settings
 from flows.time_limit import interruptible
+
+APP_EVENTS = """
+create schema if not exists raw;
+
+-- one row per event; (app_id, event_id) is unique among the extracts whose status is landed
+create table if not exists raw.app_events (
+    app_id varchar not null,
+    event_id uuid not null,
+    user_key uuid not null,
+    event_name varchar not null,
+    event_time timestamp not null,
+    platform varchar,
+    country varchar,
+    app_version varchar,
+    channel varchar,
+    properties json,
+    extract_id varchar not null,
+    landed_at timestamp not null,
+);
+"""
+"""Only where the events lie in the warehouse; in a lake, raw.app_events is a view of its files."""
 
 RAW_CONTRACT = """
 create schema if not exists raw;
@@ -81,22 +103,6 @@ create table if not exists raw.user_aliases (
 
 -- how many aliases have changed since the last publication, to explain what that restates
 create table if not exists ops.alias_changes (app_id varchar not null, users bigint not null);
-
--- one row per event; (app_id, event_id) is unique among the extracts whose status is landed
-create table if not exists raw.app_events (
-    app_id varchar not null,
-    event_id uuid not null,
-    user_key uuid not null,
-    event_name varchar not null,
-    event_time timestamp not null,
-    platform varchar,
-    country varchar,
-    app_version varchar,
-    channel varchar,
-    properties json,
-    extract_id varchar not null,
-    landed_at timestamp not null,
-);
 
 -- the events that models see; an extract in quarantine is not among them
 create or replace view raw.visible_events as
@@ -295,6 +301,25 @@ create table if not exists ops.deliveries (
     failed_at timestamp,
 );
 
+-- the lake that holds the events where they are not in raw.app_events itself; those that are not
+-- current (they were left, or one was about to be begun) are cleared
+create table if not exists ops.lakes (
+    path varchar not null,
+    storage varchar not null, -- how to get at it, without a secret; JSON
+    holder varchar not null, -- stands in the lake's manifest: no two warehouses share a lake
+    is_current boolean not null,
+);
+-- the committed files of the lake, of which raw.app_events is a view
+create table if not exists ops.lake_files (
+    path varchar not null, -- below the lake's
+    app_id varchar not null,
+    event_date date not null,
+    rows bigint not null,
+    bytes bigint not null,
+    extract_ids varchar[] not null,
+    landed_at timestamp not null,
+);
+
 -- recognises another user key, which would turn every user into two
 create table if not exists ops.user_key (fingerprint varchar not null);
 
@@ -351,6 +376,7 @@ def connect(settings: Settings, *, read_only: bool = False) -> Iterator[duckdb.D
     try:
         con.execute("set TimeZone = 'UTC'")
         con.execute("set enable_progress_bar = false")
+        open_lake(con)
         with interruptible(con):
             yield con
     finally:
@@ -359,6 +385,8 @@ def connect(settings: Settings, *, read_only: bool = False) -> Iterator[duckdb.D
 
 def create_schemas(con: duckdb.DuckDBPyConnection) -> None:
     """Create what the raw contract needs and the warehouse lacks."""
+    if lake_of(con) is None:
+        con.execute(APP_EVENTS)
     con.execute(RAW_CONTRACT)
     _renew_the_ledger(con)
 

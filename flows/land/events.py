@@ -14,6 +14,7 @@ from flows.formats.event_formats import EVENT_FORMATS
 from flows.formats.mapping import mapping_in_sql
 from flows.formats.reading import open_parts
 from flows.formats.sniffing import reader_of
+from flows.lake import events as raw_events
 from flows.land import drift, identities, ledger
 from flows.land.judging import extract_of, judge_rows, keep_rejects
 from flows.land.keys import check_key, load_user_key
@@ -176,8 +177,7 @@ def _insert(
         {"app_id": source.app_id},
     )
     given = {"app_id": source.app_id, "now": now}
-    insert = f"""
-        insert into {{table}} by name
+    typed = f"""
         select
             $app_id as app_id,
             judged.event_id,
@@ -197,11 +197,11 @@ def _insert(
         where judged.reason is null
     """
     only = "{} join repeats on judged.line_number = repeats.line_number" if repeated else ""
-    con.execute(insert.format(table="raw.app_events", only=only.format("anti")), given)
+    raw_events.insert(con, typed.format(only=only.format("anti")), given)
     aside: dict[str, int] = {}
     if repeated:
-        table = "raw.app_event_duplicates"
-        con.execute(insert.format(table=table, only=only.format("semi")), given)
+        twins = typed.format(only=only.format("semi"))
+        con.execute(f"insert into raw.app_event_duplicates by name {twins}", given)
         aside = dict(
             con.execute(
                 f"select {extract_of('line_number')}, count(*) from repeats group by all"

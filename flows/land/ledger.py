@@ -14,6 +14,7 @@ import duckdb
 
 from flows.errors import AfterhypeError, ExtractError
 from flows.extract.found import Extract, found_file
+from flows.lake import events as raw_events
 from flows.land import identities
 from flows.land.snapshots import mark_unchanged
 
@@ -310,8 +311,13 @@ def forget(con: duckdb.DuckDBPyConnection, extract_id: str) -> None:
 
 
 def _delete_rows(con: duckdb.DuckDBPyConnection, extract_id: str) -> None:
+    raw_events.delete(
+        con,
+        "events.extract_id = $extract_id",
+        within="list_contains(files.extract_ids, $extract_id)",
+        given={"extract_id": extract_id},
+    )
     for table in (
-        "raw.app_events",
         "raw.app_event_duplicates",
         "raw.identity_links",
         "raw.chart_snapshots",
@@ -455,15 +461,23 @@ def _demote(con: duckdb.DuckDBPyConnection, returning: str) -> None:
 
 def _move(con: duckdb.DuckDBPyConnection, source: str, target: str) -> None:
     """Move the events of the temporary table moving, and recount the extracts that they are of."""
-    matches = """
-        source.app_id = moving.app_id
-        and source.event_id = moving.event_id
-        and source.extract_id = moving.extract_id
-    """
+    matches = (
+        "source.app_id = moving.app_id and source.event_id = moving.event_id "
+        "and source.extract_id = moving.extract_id"
+    )
     moved = f"select source.* from {source} as source semi join moving on {matches}"
     _disturb(con, moved)
-    con.execute(f"insert into {target} {moved}")
-    con.execute(f"delete from {source} as source using moving where {matches}")
+    if target == "raw.app_events":
+        raw_events.insert(con, moved)
+        con.execute(f"delete from {source} as source using moving where {matches}")
+    else:
+        con.execute(f"insert into {target} {moved}")
+        raw_events.delete(
+            con,
+            "(events.app_id, events.event_id, events.extract_id) in (from moving)",
+            within="exists (from moving where moving.app_id = files.app_id "
+            "and list_contains(files.extract_ids, moving.extract_id))",
+        )
     sign = 1 if target == "raw.app_events" else -1
     con.execute(
         """

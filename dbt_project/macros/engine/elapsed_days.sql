@@ -6,3 +6,7 @@
 {% macro duckdb__elapsed_days(from_timestamp, to_timestamp) -%}
     date_sub('day', {{ from_timestamp }}, {{ to_timestamp }})
 {%- endmacro %}
+
+{% macro spark__elapsed_days(from_timestamp, to_timestamp) -%}
+    timestampdiff(day, {{ from_timestamp }}, {{ to_timestamp }})
+{%- endmacro %}

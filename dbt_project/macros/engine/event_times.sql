@@ -12,6 +12,10 @@
     [{{ event_time }}]
 {%- endmacro %}
 
+{% macro spark__event_time_list(event_time) -%}
+    array({{ event_time }})
+{%- endmacro %}
+
 {#- The lists of a group, joined into one; NULL where there is none. -#}
 {% macro joined_event_times(lists) -%}
     {{ return(adapter.dispatch('joined_event_times', 'afterhype')(lists)) }}
@@ -19,6 +23,11 @@
 
 {% macro duckdb__joined_event_times(lists) -%}
     flatten(list({{ lists }}) filter (where {{ lists }} is not null))
+{%- endmacro %}
+
+{#- collect_list leaves NULLs out, and makes an empty list of nothing but NULLs. -#}
+{% macro spark__joined_event_times(lists) -%}
+    nullif(flatten(collect_list({{ lists }})), cast(array() as {{ type_event_times() }}))
 {%- endmacro %}
 
 {#- A select-list expression that yields one row per event time of a list. -#}
@@ -30,6 +39,10 @@
     unnest({{ list }})
 {%- endmacro %}
 
+{% macro spark__each_event_time(list) -%}
+    explode({{ list }})
+{%- endmacro %}
+
 {#- The type of such a list. -#}
 {% macro type_event_times() -%}
     {{ return(adapter.dispatch('type_event_times', 'afterhype')()) }}
@@ -37,4 +50,8 @@
 
 {% macro duckdb__type_event_times() -%}
     timestamp[]
+{%- endmacro %}
+
+{% macro spark__type_event_times() -%}
+    array<timestamp_ntz>
 {%- endmacro %}

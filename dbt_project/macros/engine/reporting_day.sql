@@ -15,6 +15,15 @@
     {%- endif -%}
 {%- endmacro %}
 
+{% macro spark__reporting_day(utc_timestamp) -%}
+    {%- set timezone = var('reporting_timezone') -%}
+    {%- if timezone == 'UTC' -%}
+        cast({{ utc_timestamp }} as date)
+    {%- else -%}
+        cast(convert_timezone('UTC', '{{ dbt.escape_single_quotes(timezone) }}', {{ utc_timestamp }}) as date)
+    {%- endif -%}
+{%- endmacro %}
+
 {#- The instant, as a naive UTC timestamp, at which a calendar day of the reporting time zone begins. -#}
 {% macro day_begins_at(date) -%}
     {{ return(adapter.dispatch('day_begins_at', 'afterhype')(date)) }}
@@ -32,6 +41,15 @@
     {%- endif -%}
 {%- endmacro %}
 
+{% macro spark__day_begins_at(date) -%}
+    {%- set timezone = var('reporting_timezone') -%}
+    {%- if timezone == 'UTC' -%}
+        cast({{ date }} as timestamp_ntz)
+    {%- else -%}
+        convert_timezone('{{ dbt.escape_single_quotes(timezone) }}', 'UTC', cast({{ date }} as timestamp_ntz))
+    {%- endif -%}
+{%- endmacro %}
+
 {#- The last moment, as a naive UTC timestamp, before some hours after another one have passed. -#}
 {% macro just_before_hours_after(utc_timestamp, hours) -%}
     {{ return(adapter.dispatch('just_before_hours_after', 'afterhype')(utc_timestamp, hours)) }}
@@ -39,4 +57,8 @@
 
 {% macro duckdb__just_before_hours_after(utc_timestamp, hours) -%}
     ({{ utc_timestamp }} + to_hours({{ hours }}) - interval 1 microsecond)
+{%- endmacro %}
+
+{% macro spark__just_before_hours_after(utc_timestamp, hours) -%}
+    ({{ utc_timestamp }} + make_dt_interval(0, {{ hours }}) - interval '0.000001' second)
 {%- endmacro %}

@@ -37,8 +37,8 @@ final as (
         storefront,
         rating,
         app_version,
-        title,
-        body,
+        {{ composed('title') }} as title,
+        {{ composed('body') }} as body,
         reviewed_at
     from newest_first
     where version = 1

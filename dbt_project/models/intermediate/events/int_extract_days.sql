@@ -1,15 +1,5 @@
 {{ config(
-    pre_hook=[
-        "{% if by_arrival() %}
-        delete from {{ this }} where extract_id not in (
-            select extract_id from {{ ref('stg_extracts') }} where is_visible
-        ) or extract_id in (
-            select extract_id from {{ ref('stg_arrivals') }}
-        ) or (extract_id, activity_date) in (
-            select extract_id, activity_date from {{ ref('stg_disturbed_user_days') }}
-        )
-        {% endif %}"
-    ]
+    pre_hook="{{ take_away(['extract_id', 'activity_date'], days_counted_anew()) }}"
 ) }}
 with
 

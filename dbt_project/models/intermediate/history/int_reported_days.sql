@@ -41,22 +41,57 @@ untouched as (
 versions as (
     select
         -1 as version,
-        untouched.*
+        untouched.app_id,
+        untouched.user_key,
+        untouched.activity_date,
+        untouched.first_event_time,
+        untouched.last_event_time,
+        untouched.events,
+        untouched.event_times,
+        untouched.cohort_event_time,
+        untouched.segment_key
     from untouched
     union all
-    select * from changes
-    where version = -1
+    select
+        changes.version,
+        changes.app_id,
+        changes.user_key,
+        changes.activity_date,
+        changes.first_event_time,
+        changes.last_event_time,
+        changes.events,
+        changes.event_times,
+        changes.cohort_event_time,
+        changes.segment_key
+    from changes
+    where changes.version = -1
     union all
     select
         1 as version,
-        histories.*
+        histories.app_id,
+        histories.user_key,
+        histories.activity_date,
+        histories.first_event_time,
+        histories.last_event_time,
+        histories.events,
+        histories.event_times,
+        histories.cohort_event_time,
+        histories.segment_key
     from histories
 ),
 {% else %}
 versions as (
     select
         1 as version,
-        user_days.*
+        user_days.app_id,
+        user_days.user_key,
+        user_days.activity_date,
+        user_days.first_event_time,
+        user_days.last_event_time,
+        user_days.events,
+        user_days.event_times,
+        user_days.cohort_event_time,
+        user_days.segment_key
     from user_days
 ),
 {% endif %}

@@ -75,7 +75,16 @@ before as (
 -- Events only ever add to a user-day, so what stands is kept and added to; where events have gone,
 -- the day is counted anew.
 kept as (
-    select before.*
+    select
+        before.app_id,
+        before.user_key,
+        before.activity_date,
+        before.first_event_time,
+        before.last_event_time,
+        before.events,
+        before.event_times,
+        before.cohort_event_time,
+        before.segment_key
     from before
     left join disturbed
         on
@@ -168,13 +177,29 @@ final as (
     {% if by_arrival() %}
     select
         -1 as version,
-        before.*
+        before.app_id,
+        before.user_key,
+        before.activity_date,
+        before.first_event_time,
+        before.last_event_time,
+        before.events,
+        before.event_times,
+        before.cohort_event_time,
+        before.segment_key
     from before
     union all
     {% endif %}
     select
         1 as version,
-        after.*
+        after.app_id,
+        after.user_key,
+        after.activity_date,
+        after.first_event_time,
+        after.last_event_time,
+        after.events,
+        after.event_times,
+        after.cohort_event_time,
+        after.segment_key
     from after
 )
 

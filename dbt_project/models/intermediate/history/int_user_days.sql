@@ -1,11 +1,8 @@
 {{ config(
-    pre_hook=[
-        "{% if by_arrival() %}
-        delete from {{ this }} where (app_id, user_key, activity_date) in (
-            select app_id, user_key, activity_date from {{ ref('int_user_day_changes') }} where version = -1
-        )
-        {% endif %}"
-    ]
+    pre_hook="{{ take_away(
+        ['app_id', 'user_key', 'activity_date'],
+        'select app_id, user_key, activity_date from ' ~ ref('int_user_day_changes') ~ ' where version = -1'
+    ) }}"
 ) }}
 with
 

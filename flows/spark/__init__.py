@@ -1,0 +1,1 @@
+"""Build the marts on Apache Spark, from a lake and back to the warehouse."""

@@ -1,0 +1,72 @@
+"""Bring what Spark has built home to the warehouse, where gates and publication find it as ever."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from flows.lake.handover import Lake
+from flows.spark.tables import built_rows
+from flows.sql import text_in_sql
+
+
+def bring_home(con: duckdb.DuckDBPyConnection, lake: Lake, manifest: Path) -> None:
+    """Copy the marts into the warehouse with their comments, and show the intermediate tables.
+
+    ``manifest`` is dbt's, of the build: it tells which models are tables, and what they mean. All
+    or nothing; the lake is only read.
+    """
+    models = [
+        node
+        for node in json.loads(manifest.read_text(encoding="utf-8"))["nodes"].values()
+        if node["resource_type"] == "model" and node["config"]["materialized"] in _TABLES
+    ]
+    con.begin()
+    try:
+        for model in models:
+            schema = model["config"]["schema"]
+            if schema in ("marts", "intermediate"):
+                con.execute(f"create schema if not exists {schema}")
+                _drop(con, schema, model["alias"])
+                _bring(con, lake, schema, model["alias"], as_table=schema == "marts")
+            if schema == "marts":
+                _comment(con, model)
+        con.commit()
+    except BaseException:
+        con.rollback()
+        raise
+
+
+_TABLES = ("table", "incremental")
+
+
+def _drop(con: duckdb.DuckDBPyConnection, schema: str, name: str) -> None:
+    """Remove what stands under a name: a table where DuckDB built last, a view where Spark did."""
+    row = con.execute(
+        "select table_type from information_schema.tables where table_catalog = current_database() "
+        "and table_schema = ? and table_name = ?",
+        [schema, name],
+    ).fetchone()
+    if row:
+        con.execute(f"drop {'view' if row[0] == 'VIEW' else 'table'} {schema}.{name}")
+
+
+def _bring(
+    con: duckdb.DuckDBPyConnection, lake: Lake, schema: str, name: str, *, as_table: bool
+) -> None:
+    what = "table" if as_table else "view"
+    if rows := built_rows(con, lake, schema, name):
+        con.execute(f"create {what} {schema}.{name} as {rows}")
+
+
+def _comment(con: duckdb.DuckDBPyConnection, model: Mapping[str, Any]) -> None:
+    mart = f"marts.{model['alias']}"
+    con.execute(f"comment on table {mart} is {text_in_sql(model['description'])}")
+    for column in model["columns"].values():
+        con.execute(
+            f"comment on column {mart}.{column['name']} is {text_in_sql(column['description'])}"
+        )

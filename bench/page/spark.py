@@ -11,6 +11,7 @@ from bench.groups.spark import (
     LAKE_DUCKDB,
     LOCAL_MEMORY,
     ONE_WORKER,
+    SHUFFLE_PARTITIONS,
     TWO_WORKERS,
     VOLUMES,
     WORKER_MEMORY,
@@ -123,7 +124,8 @@ compared by a digest of the daily triangle.
 DuckDB has {LAKE_DUCKDB.cores} threads and a limit of {MEMORY_LIMIT}. Local Spark is `local[2]` with
 a heap of {LOCAL_MEMORY}. A worker has one core and {WORKER_MEMORY}; master, workers and Thrift
 server run on the same machine and share its {LAKE_DUCKDB.cores} cores, so that with two workers
-nothing is left for the driver and for dbt."""
+nothing is left for the driver and for dbt. Spark cuts shuffles into {SHUFFLE_PARTITIONS} parts
+instead of 200."""
 
 
 def _times(groups: Groups) -> str:

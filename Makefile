@@ -13,10 +13,10 @@ export AFTERHYPE_HOME
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-spark acceptance bench lint format docs questions lock clean
+.PHONY: help install install-spark demo test test-spark acceptance acceptance-spark bench bench-spark lint format docs questions lock clean
 
 help:  ## Show this help.
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
 
 install: $(STAMP)  ## Create .venv from requirements.lock (done once; again when the lock changes).
 
@@ -30,18 +30,20 @@ $(STAMP): requirements.lock pyproject.toml
 	@$(BIN)/pip install -qq --no-deps --no-build-isolation -e .
 	@touch $@
 
+install-spark: $(SPARK_STAMP)  ## Add to .venv what builds on Apache Spark (half a gigabyte; needs Java 17).
+
+$(SPARK_STAMP): requirements-spark.lock $(STAMP)
+	@$(BIN)/pip install -qq --no-deps --require-hashes -r requirements-spark.lock
+	@touch $@
+
 demo: install  ## Generate three simulated apps, run the pipeline on them, show the answer.
 	@$(BIN)/afterhype demo
 
 test: install  ## Run every test but those on Spark, a file of them per core.
 	@$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder --ignore tests/spark
 
-test-spark: $(SPARK_STAMP)  ## Build the demo on a Spark of two executors, compare it with DuckDB (needs Java 17).
+test-spark: install-spark  ## Build the demo on a Spark of two executors, compare it with DuckDB (needs Java 17).
 	@$(BIN)/python -m pytest tests/spark
-
-$(SPARK_STAMP): requirements-spark.lock $(STAMP)
-	@$(BIN)/pip install -qq --no-deps --require-hashes -r requirements-spark.lock
-	@touch $@
 
 acceptance: install $(SUPERSET_STAMP)  ## Superset draws a chart while 15 publications go by (ten minutes; after make demo).
 	@$(BIN)/python tests/acceptance/superset.py --superset-python $(SUPERSET_VENV)/bin/python --home $(AFTERHYPE_HOME)
@@ -51,6 +53,9 @@ $(SUPERSET_STAMP): tests/acceptance/superset-requirements.txt
 	@$(SUPERSET_VENV)/bin/pip install -qq --no-deps -r $<
 	@touch $@
 
+acceptance-spark: install-spark  ## A worker of a real Spark cluster is killed while it builds: no cell changes.
+	@$(BIN)/python tests/acceptance/spark_cluster.py $(SPARK_CLUSTER_OPTIONS)
+
 bench: install $(BENCH_STAMP)  ## Measure, hours long, and write docs/benchmarks.md (BENCH_SCALE=0.01: a trial).
 	@BENCH_PYTHON=$(BENCH_VENV)/bin/python $(BIN)/python -m bench
 
@@ -59,6 +64,9 @@ $(BENCH_STAMP): bench/requirements.txt
 	@$(PYTHON) -m venv $(BENCH_VENV)
 	@$(BENCH_VENV)/bin/pip install -qq --no-deps -r bench/requirements.txt
 	@touch $@
+
+bench-spark: install-spark  ## Build the same events on DuckDB and Spark, write docs/spark-benchmarks.md (BENCH_SCALE=0.01: a trial).
+	@$(BIN)/python -m bench.spark
 
 lint: install  ## Check style, types and SQL.
 	@$(BIN)/ruff check .

@@ -19,7 +19,7 @@ ENDINGS = {"ndjson": "ndjson.gz", "csv": "csv.gz", "parquet": "parquet"}
 _OTHERS = ("AFTERHYPE_", "PREFECT_", "DBT_", "DLT_", "BENCH_")
 
 _SOURCES = """\
-timezone: UTC
+{land}timezone: UTC
 horizon_days: 90
 apps:
   - {{app_id: bench, name: Bench (generated), simulated: true}}
@@ -58,11 +58,16 @@ def environment(scratch: Path, **more: str) -> dict[str, str]:
     )
 
 
-def write_sources(folder: Path, kind: str = "parquet") -> Path:
-    """Write the sources file of a folder, whose files of events lie in ``folder/data``."""
+def write_sources(folder: Path, kind: str = "parquet", lake: Path | None = None) -> Path:
+    """Write the sources file of a folder, whose files of events lie in ``folder/data``.
+
+    With ``lake`` they land there as Parquet, not in the warehouse.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "sources.yml"
-    path.write_text(_SOURCES.format(kind=kind, ending=ENDINGS[kind]), encoding="utf-8")
+    land = f"land: {{to: lake, path: {lake}}}\n" if lake else ""
+    text = _SOURCES.format(kind=kind, ending=ENDINGS[kind], land=land)
+    path.write_text(text, encoding="utf-8")
     return path
 
 

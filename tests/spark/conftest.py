@@ -67,6 +67,7 @@ def on_spark(home: Path) -> Iterator[None]:
     settings = {
         "spark.sql.shuffle.partitions": "4",
         "spark.eventLog.enabled": "true",
+        "spark.eventLog.compress": "false",
         "spark.eventLog.dir": (home / "spark_events").as_uri(),
     }
     (home / "spark_events").mkdir(parents=True, exist_ok=True)

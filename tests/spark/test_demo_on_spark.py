@@ -99,7 +99,7 @@ def test_the_gates_judge_what_came_home(spark_home: SparkHome) -> None:
     run = spark_home.begin()
     report = stages.judge_marts(run)
     assert len(report.results) > 50
-    assert report.critical_failures == []
+    assert report.critical_failures == ()
 
 
 def test_what_came_home_is_published_with_its_comments(spark_home: SparkHome) -> None:

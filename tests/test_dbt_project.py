@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from dbt.cli.main import dbtRunner
 
 from flows.settings import PROJECT_ROOT
 from flows.warehouse import create_schemas
+from tests import oracle
 
 VARS = {"reporting_timezone": "Asia/Tokyo", "horizon_days": 60}
 
@@ -134,14 +135,14 @@ HISTORY = f"""
 """
 
 
-def dbt(home: Path, *command: str) -> Any:
+def dbt(home: Path, *command: str, variables: Mapping[str, object] = VARS) -> Any:
     """Run dbt on the warehouse in ``home`` with the zone and horizon of these tests."""
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("AFTERHYPE_WAREHOUSE", str(home / "warehouse.duckdb"))
         result = dbtRunner().invoke(
             [
                 *command,
-                *("--vars", json.dumps(VARS)),
+                *("--vars", json.dumps(variables)),
                 *("--project-dir", str(PROJECT_ROOT / "dbt_project")),
                 *("--profiles-dir", str(PROJECT_ROOT / "profiles")),
                 *("--target-path", str(home / "target")),
@@ -534,6 +535,26 @@ def test_empty_warehouse_builds_empty_marts(empty_home: Path) -> None:
 def test_unit_tests_pass(empty_home: Path) -> None:
     results = dbt(empty_home, "test", "--select", "test_type:unit")
     assert len(results) >= 20
+
+
+def test_a_day_begins_at_its_first_midnight_on_every_day(empty_home: Path) -> None:
+    days = """
+        select cast(range as date) as day
+        from range(date '2015-01-01', date '2031-01-01', interval 1 day)
+    """
+    # on the Azores and in Cuba clocks go back over midnight, in Egypt they skip it
+    for zone in ("Atlantic/Azores", "America/Havana", "Africa/Cairo", "Australia/Lord_Howe"):
+        query = f"select day, {{{{ day_begins_at('day') }}}} as begins from ({days})"
+        shown = dbt(
+            empty_home,
+            *("show", "--limit", "-1", "--inline", query),
+            variables={**VARS, "reporting_timezone": zone},
+        )
+        rows = [tuple(row) for row in shown[0].agate_table.rows]
+        assert len(rows) == 5844
+        assert [
+            (day, begins) for day, begins in rows if begins != oracle.day_start(day, zone)
+        ] == []
 
 
 def test_every_model_and_column_is_described(manifest: dict[str, Any]) -> None:

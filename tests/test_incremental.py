@@ -250,7 +250,14 @@ def worlds(draw: st.DrawFn) -> tuple[Any, date, dict[str, date], int, int, rando
     rules = oracle.Rules(
         timezone=draw(
             st.sampled_from(
-                ["UTC", "Asia/Tokyo", "Europe/Berlin", "America/New_York", "Australia/Lord_Howe"]
+                [
+                    "UTC",
+                    "Asia/Tokyo",
+                    "Europe/Berlin",
+                    "America/New_York",
+                    "Australia/Lord_Howe",
+                    "Atlantic/Azores",
+                ]
             )
         ),
         week_start=draw(st.sampled_from(["monday", "sunday", "saturday"])),

@@ -104,7 +104,10 @@ def spark_home() -> Iterator[SparkHome]:
         notes = PROJECT_ROOT / "profiles" / "launch_notes.yml"
         shutil.copy(notes, sources.with_name(notes.name))
         lake = json.dumps({"to": "lake", "path": str(Path(folder) / "lake")})
-        sources.write_text(f"{demo}\nland: {lake}\n", encoding="utf-8")
+        # where midnight comes twice, in the midst of the demo's months
+        assert demo.count("timezone: UTC\n") == 1
+        elsewhere = demo.replace("timezone: UTC\n", "timezone: Atlantic/Azores\n")
+        sources.write_text(f"{elsewhere}\nland: {lake}\n", encoding="utf-8")
         place = SparkHome(home=home, sources=sources, held_back=Path(folder) / "held_back")
         with on_spark(home):
             yield place

@@ -34,10 +34,15 @@
     {%- if timezone == 'UTC' -%}
         cast({{ date }} as timestamp)
     {%- else -%}
-        (
-            (cast({{ date }} as timestamp) at time zone '{{ dbt.escape_single_quotes(timezone) }}')
-            at time zone 'UTC'
-        )
+        {#- Where clocks go back over midnight it comes twice, and DuckDB takes the second one. -#}
+        {%- set zone = dbt.escape_single_quotes(timezone) -%}
+        {%- set midnight = 'cast(' ~ date ~ ' as timestamp)' -%}
+        {%- set instant = '(' ~ midnight ~ " at time zone '" ~ zone ~ "' at time zone 'UTC')" -%}
+        case
+            when ({{ instant }} - interval 1 hour) at time zone 'UTC' at time zone '{{ zone }}' = {{ midnight }}
+                then {{ instant }} - interval 1 hour
+            else {{ instant }}
+        end
     {%- endif -%}
 {%- endmacro %}
 

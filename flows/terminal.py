@@ -153,6 +153,8 @@ def show_compaction(compaction: Compaction) -> None:
     """What a compaction pruned, and the file's size before and after."""
     before, after = (n / 1e6 for n in (compaction.bytes_before, compaction.bytes_after))
     say(f"Pruned {compaction.rows_pruned:,} raw events.")
+    if compaction.files_fewer:
+        say(f"Merged the lake's small files: {compaction.files_fewer:,} fewer.")
     say(f"The warehouse had {before:,.1f} MB and has {after:,.1f} MB now.")
 
 

@@ -1,4 +1,4 @@
-"""Keep the warehouse small: prune raw events that the marts need no more, rewrite the file."""
+"""Keep raw data small: prune what the marts need no more, merge a lake's files, rewrite."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import duckdb
 from flows import builds
 from flows.errors import AfterhypeError
 from flows.lake import events as raw_events
+from flows.lake.upkeep import merge
 from flows.settings import Settings
 from flows.sources import Sources
 from flows.sql import text_in_sql
@@ -18,15 +19,18 @@ from flows.warehouse import connect
 
 @dataclass(frozen=True, kw_only=True)
 class Compaction:
-    """What a compaction came to: raw rows pruned, the file's bytes before and after."""
+    """What a compaction came to: rows pruned, files fewer in the lake, the warehouse's bytes."""
 
     rows_pruned: int
+    files_fewer: int
     bytes_before: int
     bytes_after: int
 
 
 def compact(settings: Settings, sources: Sources, now: datetime) -> Compaction:
     """Prune what ``raw_retention_days`` says, then rewrite the warehouse aside and swap it in.
+
+    Where the events lie in a lake, its small files are merged first.
 
     No mart changes. DuckDB's files do not shrink by themselves: freed blocks are used again, but
     not given back. The caller holds the writer lock; ``now`` is naive UTC. Raises AfterhypeError
@@ -38,6 +42,7 @@ def compact(settings: Settings, sources: Sources, now: datetime) -> Compaction:
         pruned = 0
         if sources.raw_retention_days is not None:
             pruned = prune(con, sources, sources.raw_retention_days, now)
+        fewer = merge(con)
         con.execute("force checkpoint")
     before = path.stat().st_size
     aside = path.with_name("warehouse.compacting.duckdb")
@@ -56,7 +61,12 @@ def compact(settings: Settings, sources: Sources, now: datetime) -> Compaction:
             f"{path}: not compacted, it stays as it was: {error}. Compacting needs as much free "
             "disk as the file has."
         ) from error
-    return Compaction(rows_pruned=pruned, bytes_before=before, bytes_after=path.stat().st_size)
+    return Compaction(
+        rows_pruned=pruned,
+        files_fewer=fewer,
+        bytes_before=before,
+        bytes_after=path.stat().st_size,
+    )
 
 
 def prune(con: duckdb.DuckDBPyConnection, sources: Sources, days: int, now: datetime) -> int:

@@ -15,6 +15,7 @@ from prefect.settings import get_current_settings
 from pydantic import BaseModel, ConfigDict
 
 from flows.errors import AfterhypeError
+from flows.lake.location import lake_of
 from flows.land.ledger import list_extracts
 from flows.publish import current_publication, list_publications
 from flows.schedule import DeploymentRuns, deployment_runs
@@ -93,11 +94,20 @@ class DiskUse(_Part):
     bytes: int
 
 
+class LakeStatus(_Part):
+    """Where the raw events lie if not in the warehouse, in how many files of how many bytes."""
+
+    path: str
+    files: int
+    bytes: int
+
+
 class Status(_Part):
     """One home as it stands. ``checked_at`` is UTC.
 
-    ``unread`` says why the warehouse could not be read, and with it sources, quarantine, gates and
-    targets; ``schedule_unknown`` why Prefect could not be asked for ``deployments``.
+    ``unread`` says why the warehouse could not be read, and with it sources, lake, quarantine,
+    gates and targets; ``lake`` is none where the events lie in the warehouse; ``schedule_unknown``
+    says why Prefect could not be asked for ``deployments``.
     """
 
     home: Path
@@ -106,6 +116,7 @@ class Status(_Part):
     writer: str | None
     unread: str | None
     sources: list[SourceStatus]
+    lake: LakeStatus | None
     quarantine: list[QuarantinedExtract]
     gates: list[GateRun]
     targets: list[TargetState]
@@ -153,6 +164,7 @@ def _publication(settings: Settings, now: datetime) -> PublicationStatus | None:
 
 def _from_warehouse(settings: Settings, now: datetime) -> dict[str, Any]:
     nothing: dict[str, Any] = {key: [] for key in ("sources", "quarantine", "gates", "targets")}
+    nothing["lake"] = None
     try:
         configured = load_sources(settings.sources)
         if not settings.warehouse_path.exists():
@@ -163,6 +175,7 @@ def _from_warehouse(settings: Settings, now: datetime) -> dict[str, Any]:
             return {
                 "unread": None,
                 "sources": _sources(_rows(con, SOURCES), configured, stale, now),
+                "lake": _lake(con),
                 "quarantine": [
                     QuarantinedExtract(
                         extract_id=row.extract_id, source=row.source, uri=row.uri, reason=row.error
@@ -174,6 +187,17 @@ def _from_warehouse(settings: Settings, now: datetime) -> dict[str, Any]:
             }
     except AfterhypeError as error:
         return nothing | {"unread": str(error)}
+
+
+def _lake(con: duckdb.DuckDBPyConnection) -> LakeStatus | None:
+    lake = lake_of(con)
+    if lake is None:
+        return None
+    row = con.execute(
+        "select count(*), coalesce(sum(bytes), 0)::bigint from ops.lake_files"
+    ).fetchone()
+    assert row is not None  # an aggregate has one row
+    return LakeStatus(path=lake.root, files=row[0], bytes=row[1])
 
 
 SOURCES = """

@@ -153,6 +153,8 @@ def show_compaction(compaction: Compaction) -> None:
     """What a compaction pruned, and the file's size before and after."""
     before, after = (n / 1e6 for n in (compaction.bytes_before, compaction.bytes_after))
     say(f"Pruned {compaction.rows_pruned:,} raw events.")
+    if compaction.files_fewer:
+        say(f"Merged the lake's small files: {compaction.files_fewer:,} fewer.")
     say(f"The warehouse had {before:,.1f} MB and has {after:,.1f} MB now.")
 
 
@@ -351,6 +353,11 @@ def show_status(status: Status) -> None:
         show_deployments(status.deployments)
     elif status.schedule_unknown:
         say(f"Runs: {status.schedule_unknown}.")
+    if status.lake:
+        say(
+            f"Events: {status.lake.files:,} files of {status.lake.bytes / 1e6:,.1f} MB in "
+            f"{status.lake.path}"
+        )
     parts = ", ".join(f"{use.part} {use.bytes / 1e6:,.1f} MB" for use in status.disk)
     say(f"Disk: {parts or 'nothing yet'}; {status.disk_free_bytes / 1e9:,.1f} GB free")
     for step in status.next_steps or ["nothing: all is as it should be."]:

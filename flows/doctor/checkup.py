@@ -33,6 +33,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
     yield finding
     if sources:
         yield machine.time_zone(sources.timezone)
+        yield from inputs.lake(sources, settings)
         for source in sources.all:
             yield inputs.place(source, settings)
     yield from prefect_server(settings)

@@ -1,12 +1,16 @@
-"""Checks of what is to be landed: the sources file, and the place of each source."""
+"""Checks of what is to be landed: the sources file, each source's place, where events go."""
 
 from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
 
 import httpx
 
 from flows.doctor.finding import Finding, ok, problem
 from flows.errors import AfterhypeError, ConfigurationError
 from flows.extract.places import Places
+from flows.lake.upkeep import wanted_lake
 from flows.settings import Settings
 from flows.sources import AnySource, ChartFeed, Sources, load_sources
 
@@ -21,6 +25,24 @@ def sources_file(settings: Settings) -> tuple[Finding, Sources | None]:
     return ok(
         "sources file", f"{settings.sources}: {count} sources, {len(sources.apps)} apps"
     ), sources
+
+
+def lake(sources: Sources, settings: Settings) -> Iterator[Finding]:
+    """Whether files can be put into the lake that the sources file asks for, and removed."""
+    wanted = wanted_lake(sources.land, settings)
+    if wanted is None:
+        return
+    probe = f"{uuid.uuid4()}.doctor"
+    try:
+        store = wanted.store()
+        store.put(probe, b"can be removed")
+        store.remove([probe])
+    except (AfterhypeError, OSError) as error:
+        yield problem(
+            "lake", str(error), f"Correct land.path in {settings.sources}, or let it be written"
+        )
+    else:
+        yield ok("lake", f"events lie in {wanted.root}, which can be written")
 
 
 def place(source: AnySource, settings: Settings) -> Finding:

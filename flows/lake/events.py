@@ -79,6 +79,11 @@ def delete(
     _replace(con, lake, touched, write(con, lake, kept, given))
 
 
+def rewrite(con: duckdb.DuckDBPyConnection, lake: Lake, paths: Collection[str]) -> None:
+    """Write the events of some files anew, a file per app and date; in a transaction."""
+    _replace(con, lake, paths, write(con, lake, typed(lake, paths)))
+
+
 def write(
     con: duckdb.DuckDBPyConnection,
     lake: Lake,

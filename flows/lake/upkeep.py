@@ -22,6 +22,13 @@ from flows.warehouse import APP_EVENTS
 _OURS = re.compile(rf"{EVENTS}/app_id=[^/]+/event_date=[^/]+/[^/]+\.parquet|control/.+\.parquet")
 
 
+SMALL_BYTES = 128 * 1024 * 1024
+"""Files of fewer bytes are merged with others of their app and date."""
+
+_PARTITIONS_AT_ONCE = 64
+"""DuckDB keeps up to 100 files open that it writes; beyond it begins a second one of a date."""
+
+
 def wanted_lake(land: Land, settings: Settings) -> Lake | None:
     """The lake that a sources file asks for; a relative path is relative to that file."""
     if land.path is None:
@@ -79,6 +86,29 @@ def sweep(con: duckdb.DuckDBPyConnection) -> None:
         with suppress(AfterhypeError):
             _clear(former)
             con.execute("delete from ops.lakes where path = ? and not is_current", [path])
+
+
+def merge(con: duckdb.DuckDBPyConnection) -> int:
+    """Merge the small files of each app and date into one; return how many there are fewer.
+
+    Every landing adds a file per date that it brings. Not to be called in a transaction; the caller
+    holds the writer lock.
+    """
+    lake = lake_of(con)
+    if lake is None:
+        return 0
+    before = len(_committed(con))
+    partitions = con.execute(
+        "select list(path) from ops.lake_files where bytes < ? "
+        "group by app_id, event_date having count(*) > 1 order by app_id, event_date",
+        [SMALL_BYTES],
+    ).fetchall()
+    for first in range(0, len(partitions), _PARTITIONS_AT_ONCE):
+        batch = partitions[first : first + _PARTITIONS_AT_ONCE]
+        with _one_transaction(con):
+            events.rewrite(con, lake, [path for (paths,) in batch for path in paths])
+    sweep(con)
+    return before - len(_committed(con))
 
 
 def _begin(con: duckdb.DuckDBPyConnection, lake: Lake) -> None:

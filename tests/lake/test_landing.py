@@ -2,9 +2,14 @@
 
 import duckdb
 
+from flows.compaction import compact
 from flows.lake.handover import CONTROL, export_control, ready_for_readers
 from flows.lake.location import lake_of
+from flows.lake.upkeep import merge
+from flows.sources import Sources
+from flows.warehouse import connect
 from tests.lake.conftest import assert_equal
+from tests.land.conftest import NOW
 
 WIDE = "who,at,what,id,platform,country,version,channel,extra"
 COLUMNS = {
@@ -92,6 +97,28 @@ def test_an_extract_without_events_leaves_no_file(homes, csv):
         home.land(path)
     assert_equal(*homes)
     assert homes[1].files() == set()
+
+
+def test_a_compaction_merges_the_small_files_of_a_date(homes, csv):
+    for n in range(3):
+        path = csv(f"{n}.csv", f"u{n},2026-01-01T00:00:00Z,open,{n}", f"u,2026-01-0{n + 2},go,x{n}")
+        for home in homes:
+            home.land(path)
+    table, lake = homes
+    assert len(lake.files()) == 6
+    lake.con.close()
+    compaction = compact(lake.settings, Sources(), NOW)
+    assert compaction.files_fewer == 2
+    with connect(lake.settings) as lake.con:
+        assert_equal(*homes)
+        assert len(lake.files()) == 4
+        assert lake.files() == lake.committed()
+        (extracts,) = lake.con.execute(
+            "select len(extract_ids) from ops.lake_files where event_date = '2026-01-01'"
+        ).fetchall()
+        assert extracts == (3,)
+        assert merge(lake.con) == 0
+    assert merge(table.con) == 0
 
 
 def test_readers_are_given_the_committed_files_and_the_control_tables(homes, csv):

@@ -1,0 +1,98 @@
+"""A daily run on a lake publishes what one on the warehouse's own table does."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import duckdb
+import pytest
+
+from flows import pipeline, stages
+from flows.dbt_process import end_dbt
+from flows.lake.location import Lake, lake_of
+from flows.lake.upkeep import wanted_lake
+from flows.marts import GRAIN
+from flows.warehouse import connect
+from tests.conftest import Place, make_place
+
+pytestmark = [
+    pytest.mark.usefixtures("prefect_server"),
+    pytest.mark.timeout(1800),  # four daily runs, each of which builds every mart
+]
+
+SECOND_DAY = (
+    "u00,2026-01-01T08:00:00Z,open,a0",  # is there already
+    "u00,2026-01-09T08:00:00Z,open,d0",
+    "u19,2026-01-03T08:00:00Z,open,late",
+    "new,2026-01-10T08:00:00Z,open,e0",
+    "new,never,open,e1",
+)
+
+
+@pytest.fixture(scope="module")
+def in_the_table(prefect_server, tmp_path_factory):
+    """What is published of each of two days where the events lie in the warehouse."""
+    return two_days(make_place(tmp_path_factory.mktemp("table")))
+
+
+def two_days(place: Place) -> list[dict[str, Any]]:
+    days = []
+    for rows in ((), SECOND_DAY):
+        if rows:
+            place.export("2026-01-b.csv", *rows)
+        summary = pipeline.daily(home=place.home, sources=place.sources)
+        assert not summary.nothing_new
+        days.append(published(place))
+    return days
+
+
+def published(place: Place) -> dict[str, Any]:
+    """Every published mart, without the times at which things landed."""
+    path = str(place.home / "published" / "marts.duckdb")
+    with duckdb.connect(path, read_only=True) as con:
+        return {
+            mart: con.execute(f"from {_timeless(con, mart)} order by all").fetchall()
+            for mart in GRAIN
+        }
+
+
+def _timeless(con: duckdb.DuckDBPyConnection, mart: str) -> str:
+    names = [name for name, *_ in con.execute(f"describe {mart}").fetchall()]
+    kept = ", ".join(name for name in names if name != "last_landed_at")
+    return f"(select {kept} from {mart})"
+
+
+def in_a_lake(folder: Any, land: str) -> Place:
+    place = make_place(folder)
+    place.sources.write_text(f"land: {land}\n{place.sources.read_text()}", encoding="utf-8")
+    return place
+
+
+def assert_as_in_the_table(place: Place, expected: list[dict[str, Any]]) -> None:
+    for day, told in zip(two_days(place), expected, strict=True):
+        assert day == told
+    assert any(expected[1]["fct_cohort_retention_daily"])
+    run = stages.begin(place.home, place.sources)
+    assert stages.verify(run).differing_rows == 0
+    with connect(run.settings, read_only=True) as con:
+        lake = lake_of(con)
+        assert lake
+        assert lake == Lake(lake.root, run.sources.land.storage, lake.holder)
+        wanted = wanted_lake(run.sources.land, run.settings)
+        assert wanted
+        assert lake.root == wanted.root
+        committed = {p for (p,) in con.execute("select path from ops.lake_files").fetchall()}
+        assert set(lake.store().files("app_events")) == committed
+        (tables,) = con.execute(
+            "select count(*) from duckdb_tables() where table_name = 'app_events'"
+        ).fetchone() or (None,)
+        assert tables == 0
+
+
+def test_two_days_in_a_bucket(in_the_table, tmp_path, bucket):
+    end_dbt()  # the next one is given the bucket's credentials with the environment
+    land = f"{{to: lake, path: s3://events/raw, storage: {{endpoint: '{bucket.endpoint}'}}}}"
+    try:
+        assert_as_in_the_table(in_a_lake(tmp_path, land), in_the_table)
+    finally:
+        end_dbt()

@@ -14,7 +14,8 @@ _FACTS = {
     "users": "select count(distinct user_key) from raw.app_events",
     "extracts": "select count(*) from raw.extracts where status = 'landed'",
     "not_landed": "select count(*) from raw.extracts where status <> 'landed'",
-    "by_arrival": "select is_by_arrival from ops.builds order by started_at desc limit 1",
+    # null where nothing was built
+    "by_arrival": "select (select is_by_arrival from ops.builds order by started_at desc limit 1)",
 }
 
 

@@ -4,6 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 SPARK_STAMP := $(VENV)/.installed-spark
+SPARK_LOCK_WHOLE := $(VENV)/requirements-spark-whole.lock
 BENCH_VENV := .venv-bench
 BENCH_STAMP := $(BENCH_VENV)/.installed
 SUPERSET_VENV := .venv-superset
@@ -89,7 +90,10 @@ lock: install  ## Resolve requirements.lock anew from pyproject.toml (needs uv).
 	@uv pip compile pyproject.toml --group dev --extra semantic --universal --python-version 3.11 --generate-hashes \
 	  --no-emit-index-url --no-emit-find-links --no-annotate --no-header --upgrade -o requirements.lock
 	@uv pip compile pyproject.toml --extra spark --universal --python-version 3.11 --generate-hashes \
-	  --no-emit-index-url --no-emit-find-links --no-annotate --no-header -c requirements.lock -o requirements-spark.lock
+	  --no-emit-index-url --no-emit-find-links --no-annotate --no-header -c requirements.lock -o $(SPARK_LOCK_WHOLE) -q
+	@awk '/^[a-z0-9]/ {mine = !seen[$$1]} FNR == NR {if (/^[a-z0-9]/) seen[$$1] = 1; next} mine' \
+	  requirements.lock $(SPARK_LOCK_WHOLE) > requirements-spark.lock  # only what it adds
+	@rm $(SPARK_LOCK_WHOLE)
 
 clean:  ## Remove what the targets made: .venv, the demo's home, caches.
 	@rm -rf $(VENV) $(BENCH_VENV) $(SUPERSET_VENV) $(AFTERHYPE_HOME) dbt_project/target dbt_project/logs \

@@ -22,7 +22,7 @@ from bench.process import BenchError, Finished, run
 from bench.results import Measurement, measurement
 from bench.standalone_cluster import HOST, Size, running
 
-VOLUMES = {"1m": 1_000_000, "10m": 10_000_000, "50m": 50_000_000}
+VOLUMES = {"10m": 10_000_000, "50m": 50_000_000}
 
 
 @dataclass(frozen=True, kw_only=True)

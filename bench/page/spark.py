@@ -27,7 +27,7 @@ _NOT_MEASURED = "not measured"
 
 @dataclass(frozen=True, kw_only=True)
 class Line:
-    """Seconds of a build as a line through the two largest volumes that were measured."""
+    """Seconds of a build as a line through the two volumes."""
 
     fixed: float
     per_million: float
@@ -46,11 +46,11 @@ def write_spark_page(place: Place, groups: Groups) -> Path:
 
 
 def line_of(groups: Groups, engine: str) -> Line | None:
-    """The line of an engine, by the name of its group; None unless two volumes were measured."""
+    """The line of an engine, by the name of its group; None unless both volumes were measured."""
     found = [one for volume in VOLUMES if (one := _found(groups, volume, engine))]
     if len(found) < 2:
         return None
-    small, large = found[-2:]
+    small, large = found
     millions = [(one.rows or 0) / 1e6 for one in (small, large)]
     slope = (large.median_seconds - small.median_seconds) / (millions[1] - millions[0])
     return Line(fixed=large.median_seconds - slope * millions[1], per_million=slope)
@@ -222,8 +222,8 @@ def _crossover(groups: Groups) -> str:
     return f"""\
 {head}
 
-**Measured**: {_faster(groups)}. **Extrapolated** from here on: a line through the two largest
-volumes that were measured, as if nothing broke on the way: a disk, a limit, a skewed key.
+**Measured**: {_faster(groups)}. **Extrapolated** from here on: a line through the two volumes, as if
+nothing broke on the way: a disk, a limit, a skewed key.
 
 {table(header, rows)}
 

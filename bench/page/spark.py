@@ -222,8 +222,8 @@ def _crossover(groups: Groups) -> str:
     return f"""\
 {head}
 
-**Measured**: {_faster(groups)}. **Extrapolated** from here on: a line through the two volumes, as if
-nothing broke on the way: a disk, a limit, a skewed key.
+**Measured**: {_faster(groups)}. **Extrapolated** from here on: a line through the two volumes, as
+if nothing broke on the way: a disk, a limit, a skewed key.
 
 {table(header, rows)}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,6 +26,10 @@ Groups = dict[str, Group]
 _NOT_MEASURED = "not measured"
 
 
+CLUSTERS = (2, 4, 8, 16, 32, 64)
+"""The numbers of one-core workers for which the page tells what is to be expected."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Line:
     """Seconds of a build as a line through the two volumes."""
@@ -34,6 +39,20 @@ class Line:
 
     def at(self, millions: float) -> float:
         return self.fixed + self.per_million * millions
+
+
+@dataclass(frozen=True, kw_only=True)
+class Spread:
+    """What a million more events takes on a cluster, in seconds: ``shared`` is divided by the cores
+    of its executors, ``rest`` is not, nor is ``fixed``, which a build of no events takes (Amdahl).
+    """
+
+    fixed: float
+    shared: float
+    rest: float
+
+    def line(self, cores: int) -> Line:
+        return Line(fixed=self.fixed, per_million=self.shared / cores + self.rest)
 
 
 def write_spark_page(place: Place, groups: Groups) -> Path:
@@ -47,27 +66,40 @@ def write_spark_page(place: Place, groups: Groups) -> Path:
 
 def line_of(groups: Groups, engine: str) -> Line | None:
     """The line of an engine, by the name of its group; None unless both volumes were measured."""
-    found = [one for volume in VOLUMES if (one := _found(groups, volume, engine))]
-    if len(found) < 2:
-        return None
-    small, large = found
-    millions = [(one.rows or 0) / 1e6 for one in (small, large)]
-    slope = (large.median_seconds - small.median_seconds) / (millions[1] - millions[0])
-    return Line(fixed=large.median_seconds - slope * millions[1], per_million=slope)
+    found = _both(groups, engine)
+    return found and _line([(one.rows, one.median_seconds) for one in found])
 
 
-def workers_to_match(duckdb: Line, one: Line, two: Line) -> float | None:
-    """With how many such workers a million more events takes Spark as long as DuckDB.
+def spread_of(groups: Groups) -> Spread | None:
+    """What two workers' event logs tell; None unless both volumes were measured.
 
-    What the second worker saved of the first one's time per million is taken for the half of the
-    part that workers share; the rest stays, however many there are (Amdahl). None if the rest alone
-    is more than DuckDB takes.
+    What its executors were busy with is what a cluster shares; the rest of the build's time is not
+    shared, however many workers there are.
     """
-    shared = 2 * (one.per_million - two.per_million)
-    rest = max(0.0, one.per_million - shared)
-    if shared <= 0 or rest >= duckdb.per_million:
+    found = _both(groups, "2-workers")
+    if not found:
         return None
-    return shared / (duckdb.per_million - rest)
+    wall = _line([(one.rows, one.median_seconds) for one in found])
+    busy = _line([(one.rows, one.details["busy_core_seconds"]) for one in found])
+    rest = wall.per_million - busy.per_million / TWO_WORKERS.cores
+    return Spread(fixed=wall.fixed, shared=busy.per_million, rest=max(0.0, rest))
+
+
+def crossover(duckdb: Line, cluster: Line) -> float | None:
+    """From how many million events on the cluster is the faster one; None if it never is."""
+    gained = duckdb.per_million - cluster.per_million
+    return max(0.0, cluster.fixed - duckdb.fixed) / gained if gained > 0 else None
+
+
+def _both(groups: Groups, engine: str) -> list[Measurement] | None:
+    found = [one for volume in VOLUMES if (one := _found(groups, volume, engine))]
+    return found if len(found) == len(VOLUMES) else None
+
+
+def _line(points: Sequence[tuple[int | None, float]]) -> Line:
+    (small, of_small), (large, of_large) = (((rows or 0) / 1e6, told) for rows, told in points)
+    slope = (of_large - of_small) / (large - small)
+    return Line(fixed=of_large - slope * large, per_million=slope)
 
 
 def differing_volumes(groups: Groups) -> list[str]:
@@ -205,29 +237,53 @@ seconds of two workers less those of one. The driver and the machine of dbt come
 
 
 def _crossover(groups: Groups) -> str:
-    lines = {name: line_of(groups, name) for name in ENGINES}
-    duckdb, one, two = (lines[name] for name in ("duckdb", "1-worker", "2-workers"))
+    duckdb, spread = line_of(groups, "duckdb"), spread_of(groups)
     head = "## Where Spark becomes the faster one"
-    if duckdb is None or one is None or two is None:
+    if duckdb is None or spread is None:
         return f"""\
 {head}
 
-{_NOT_MEASURED.capitalize()}: it takes two volumes on DuckDB, one worker and two."""
-    rows = [
+{_NOT_MEASURED.capitalize()}: it takes both volumes, on DuckDB and on two workers."""
+    lines = [
         [engine.name, seconds(line.fixed), f"{line.per_million:.2f}", *_far(line)]
         for name, engine in ENGINES.items()
-        if (line := lines[name])
+        if (line := line_of(groups, name))
     ]
-    header = ["engine", "fixed, s", "s per million more", "100 M, s", "1,000 M, s"]
+    expected = [
+        [
+            str(cores),
+            f"{line.per_million:.2f}",
+            *_far(line),
+            _hours(cores * line.at(1000)),
+            f"{from_here:,.0f} M"
+            if (from_here := crossover(duckdb, line)) is not None
+            else "never",
+        ]
+        for cores in CLUSTERS
+        for line in [spread.line(cores)]
+    ]
+    measured = ["engine", "fixed, s", "s per million more", "100 M, s", "1,000 M, s"]
+    header = ["workers", *measured[2:], "worker core-hours, 1,000 M", "faster than DuckDB from"]
     return f"""\
 {head}
 
-**Measured**: {_faster(groups)}. **Extrapolated** from here on: a line through the two volumes, as
-if nothing broke on the way: a disk, a limit, a skewed key.
+**Measured**: {_faster(groups)}.
 
-{table(header, rows)}
+**Extrapolated** from here on: lines through the two volumes, as if nothing broke on the way: a
+disk, a limit, a skewed key.
 
-{_matching(workers_to_match(duckdb, one, two))}"""
+{table(measured, lines)}
+
+Of the two workers' seconds per million more, their event logs say what executors were busy with:
+{spread.shared:.1f} core-seconds, which more workers share; {spread.rest:.1f} s were not shared.
+DuckDB spends {LAKE_DUCKDB.cores * duckdb.per_million:.1f} core-seconds if its {LAKE_DUCKDB.cores}
+cores are busy all the time. Clusters of more such workers are therefore to be expected at these
+figures, and faster than that DuckDB from these volumes:
+
+{table(header, expected)}
+
+Two points carry every line, and an executor that waits for a core of this machine counts as busy,
+which one with a core of its own would not: the table tells magnitudes."""
 
 
 def _faster(groups: Groups) -> str:
@@ -245,13 +301,5 @@ def _far(line: Line) -> list[str]:
     return [seconds(max(0.0, line.at(millions))) for millions in (100, 1000)]
 
 
-def _matching(workers: float | None) -> str:
-    if workers is None:
-        return """\
-By these lines no number of such workers makes a million more events cheaper than DuckDB does on two
-cores: what the second worker did not shorten is by itself more. With measurements this small, that
-rest is the driver's work per task and table; it needs volumes that keep executors busy to tell."""
-    return f"""\
-By these lines, if the part that the second worker halved goes on shrinking with each worker and the
-rest stays, about {workers:.0f} one-core workers take as long for a million more events as DuckDB
-does on two cores. Two points carry that number: it tells a magnitude."""
+def _hours(of_seconds: float) -> str:
+    return f"{of_seconds / 3600:.1f}"

@@ -9,9 +9,11 @@ import pytest
 from bench.groups.spark import ENGINES
 from bench.page.spark import (
     Line,
+    Spread,
+    crossover,
     differing_volumes,
     line_of,
-    workers_to_match,
+    spread_of,
     write_spark_page,
 )
 from bench.place import Place
@@ -26,7 +28,7 @@ SECONDS = {
 def group(volume: str, engine: str, seconds: float, digest: str = "same") -> Group:
     millions = int(volume.removesuffix("m"))
     told = {"digest": [digest], "users": 9, "landing_seconds": 2.0, "lake_bytes": 2**20}
-    told["versions"] = {"pyspark": "4.3.0"}
+    told |= {"versions": {"pyspark": "4.3.0"}, "busy_core_seconds": 100.0 + millions}
     one = Measurement(
         case=volume, subject=engine, seconds=[seconds], rows=millions * 1_000_000, details=told
     )
@@ -57,15 +59,19 @@ def test_one_volume_makes_no_line(groups):
     assert line_of(groups, "duckdb") is None
 
 
-def test_as_many_workers_match_as_their_shared_part_takes():
-    one, two = (Line(fixed=0, per_million=slope) for slope in (20.0, 11.0))
-    # 18 of the 20 seconds are shared, 2 stay: 18 / w + 2 is 5 at 6 workers
-    assert workers_to_match(Line(fixed=0, per_million=5.0), one, two) == pytest.approx(6)
+def test_what_executors_are_busy_with_is_shared_and_the_rest_is_not(groups):
+    # 40 core-seconds in 40 million events, of which two cores do half each; the wall says 2.475
+    assert spread_of(groups) == Spread(fixed=95.25, shared=1.0, rest=pytest.approx(1.975))
+    assert spread_of(groups).line(4) == Line(fixed=95.25, per_million=pytest.approx(2.225))
+    del groups["10m/2-workers"]
+    assert spread_of(groups) is None
 
 
-@pytest.mark.parametrize("slopes", [(2.0, 20.0, 11.0), (5.0, 20.0, 20.0), (5.0, 20.0, 21.0)])
-def test_no_number_of_workers_matches_where_the_rest_alone_is_more(slopes):
-    assert workers_to_match(*(Line(fixed=0, per_million=slope) for slope in slopes)) is None
+def test_a_cluster_is_faster_from_where_the_lines_cross():
+    duckdb = Line(fixed=10, per_million=5)
+    assert crossover(duckdb, Line(fixed=110, per_million=3)) == 50
+    assert crossover(duckdb, Line(fixed=5, per_million=3)) == 0
+    assert crossover(duckdb, Line(fixed=110, per_million=5)) is None
 
 
 def test_the_page_says_what_was_not_measured(groups, tmp_path, monkeypatch):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import duckdb
@@ -9,9 +10,9 @@ import pytest
 
 from flows import pipeline, stages
 from flows.dbt_process import end_dbt
-from flows.lake.location import Lake, lake_of
-from flows.lake.upkeep import wanted_lake
+from flows.lake.location import MANIFEST, lake_of
 from flows.marts import GRAIN
+from flows.sources import Storage
 from flows.warehouse import connect
 from tests.conftest import Place, make_place
 
@@ -68,7 +69,9 @@ def in_a_lake(folder: Any, land: str) -> Place:
     return place
 
 
-def assert_as_in_the_table(place: Place, expected: list[dict[str, Any]]) -> None:
+def assert_as_in_the_table(
+    place: Place, expected: list[dict[str, Any]], storage: Storage
+) -> None:
     for day, told in zip(two_days(place), expected, strict=True):
         assert day == told
     assert any(expected[1]["fct_cohort_retention_daily"])
@@ -77,12 +80,12 @@ def assert_as_in_the_table(place: Place, expected: list[dict[str, Any]]) -> None
     with connect(run.settings, read_only=True) as con:
         lake = lake_of(con)
         assert lake
-        assert lake == Lake(lake.root, run.sources.land.storage, lake.holder)
-        wanted = wanted_lake(run.sources.land, run.settings)
-        assert wanted
-        assert lake.root == wanted.root
+        assert (lake.root, lake.storage) == ("s3://events/raw", storage)
+        manifest = json.loads(lake.store().read(MANIFEST) or b"{}")
         committed = {p for (p,) in con.execute("select path from ops.lake_files").fetchall()}
         assert set(lake.store().files("app_events")) == committed
+        assert manifest["holder"] == lake.holder
+        assert {file["path"] for file in manifest["files"]} == committed
         (tables,) = con.execute(
             "select count(*) from duckdb_tables() where table_name = 'app_events'"
         ).fetchone() or (None,)
@@ -93,6 +96,6 @@ def test_two_days_in_a_bucket(in_the_table, tmp_path, bucket):
     end_dbt()  # the next one is given the bucket's credentials with the environment
     land = f"{{to: lake, path: s3://events/raw, storage: {{endpoint: '{bucket.endpoint}'}}}}"
     try:
-        assert_as_in_the_table(in_a_lake(tmp_path, land), in_the_table)
+        assert_as_in_the_table(in_a_lake(tmp_path, land), in_the_table, bucket)
     finally:
         end_dbt()

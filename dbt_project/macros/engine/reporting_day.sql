@@ -34,15 +34,15 @@
     {%- if timezone == 'UTC' -%}
         cast({{ date }} as timestamp)
     {%- else -%}
-        {#- Where clocks go back over midnight it comes twice, and DuckDB takes the second one. -#}
-        {%- set zone = dbt.escape_single_quotes(timezone) -%}
+        {#- Where clocks go back over midnight it comes twice, and DuckDB takes the second one: the first
+            is where the clocks of the day before, had they gone on, would have shown it. -#}
+        {%- set to_utc = "at time zone '" ~ dbt.escape_single_quotes(timezone) ~ "' at time zone 'UTC'" -%}
+        {%- set to_local = "at time zone 'UTC' at time zone '" ~ dbt.escape_single_quotes(timezone) ~ "'" -%}
         {%- set midnight = 'cast(' ~ date ~ ' as timestamp)' -%}
-        {%- set instant = '(' ~ midnight ~ " at time zone '" ~ zone ~ "' at time zone 'UTC')" -%}
-        case
-            when ({{ instant }} - interval 1 hour) at time zone 'UTC' at time zone '{{ zone }}' = {{ midnight }}
-                then {{ instant }} - interval 1 hour
-            else {{ instant }}
-        end
+        {%- set instant = '(' ~ midnight ~ ' ' ~ to_utc ~ ')' -%}
+        {%- set day_before = '(' ~ instant ~ ' - interval 24 hour)' -%}
+        {%- set first = '(' ~ midnight ~ ' - (' ~ day_before ~ ' ' ~ to_local ~ ' - ' ~ day_before ~ '))' -%}
+        case when {{ first }} {{ to_local }} = {{ midnight }} then {{ first }} else {{ instant }} end
     {%- endif -%}
 {%- endmacro %}
 

@@ -69,9 +69,7 @@ def in_a_lake(folder: Any, land: str) -> Place:
     return place
 
 
-def assert_as_in_the_table(
-    place: Place, expected: list[dict[str, Any]], storage: Storage
-) -> None:
+def assert_as_in_the_table(place: Place, expected: list[dict[str, Any]], storage: Storage) -> None:
     for day, told in zip(two_days(place), expected, strict=True):
         assert day == told
     assert any(expected[1]["fct_cohort_retention_daily"])

@@ -26,6 +26,7 @@ from scipy.special import betaln
 
 from flows.outlook.curves import MISFIT, Fit, Floats, Points, fit
 from flows.outlook.history import AppHistory, Mask
+from flows.outlook.wilson import wilson
 
 TARGETS = (30, 60, 90)
 """The days n that are forecast."""
@@ -41,8 +42,6 @@ MIN_RETAINED = 10
 
 REACH = 10
 """How many times the observed days a forecast may reach."""
-
-Z_95 = 1.959963984540054
 
 T_95 = 2.570581836
 """The 97.5 % quantile of Student's t with 5 degrees of freedom: extrapolation errs with heavier
@@ -263,15 +262,6 @@ def forecast(
         },
         log_error=error,
     )
-
-
-def wilson(successes: float, trials: float) -> tuple[float, float]:
-    """The Wilson 95 % score interval of a proportion (Wilson 1927), as in the marts."""
-    p, z2 = successes / trials, Z_95**2
-    middle = p + z2 / (2 * trials)
-    reach = Z_95 * float(np.sqrt(p * (1 - p) / trials + z2 / (4 * trials**2)))
-    scale = 1 + z2 / trials
-    return max(0.0, (middle - reach) / scale), min(1.0, (middle + reach) / scale)
 
 
 def curve(outlook: Outlook, calibration: Calibration, last_n: int) -> tuple[Floats, Floats]:

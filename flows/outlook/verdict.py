@@ -30,10 +30,10 @@ from flows.outlook.forecast import (
     Outlook,
     forecast,
     look,
-    wilson,
 )
 from flows.outlook.history import AppHistory
 from flows.outlook.rules import VerdictRules
+from flows.outlook.wilson import wilson
 
 MILESTONES = (7, 14, 28, 60, 90)
 """Complete days that each tell more than the one before."""

@@ -4,7 +4,7 @@
   if (!form) return;
   const {lines, names} = page.explore;
   const base = page.charts.explore;
-  const Z = 1.959964;
+  const Z = 1.959963984540054;
   const SUMMED_UP = [1, 7, 30, 60];
   const ALL = "all:all";
   const say = new Intl.NumberFormat("en-US");

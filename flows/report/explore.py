@@ -5,13 +5,13 @@ What the page shows before anybody chooses is made here; `explore.js` does the s
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import altair as alt
 
+from flows.outlook.wilson import wilson
 from flows.report import charts, wording
 from flows.report.charts import Style
 from flows.report.rendering import Figure
@@ -37,7 +37,6 @@ SEGMENTS = {
     "app_version": "App version",
 }
 FIGURE = "explore"
-_Z = 1.959964
 _SUMMED_UP = (1, 7, 30, 60)
 _EARLY = 7
 
@@ -128,15 +127,6 @@ def points(of: Slice) -> list[Point]:
         )
         if last > 0 and eligible and retained is not None
     ]
-
-
-def wilson(retained: int, eligible: int) -> tuple[float, float]:
-    """The Wilson 95 % interval of a share, as fractions."""
-    rate, z2 = retained / eligible, _Z * _Z
-    middle = rate + z2 / (2 * eligible)
-    reach = _Z * math.sqrt(rate * (1 - rate) / eligible + z2 / (4 * eligible * eligible))
-    whole = 1 + z2 / eligible
-    return max(0.0, (middle - reach) / whole), min(1.0, (middle + reach) / whole)
 
 
 def summary(name: str, curve: Sequence[Point], period: str, until: int) -> str:

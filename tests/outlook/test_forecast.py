@@ -5,11 +5,12 @@ from datetime import date, timedelta
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from bench.simulated_apps import draw_app
-from flows.outlook.forecast import Calibration, forecast, look, months, observe, of_month, wilson
+from flows.outlook.forecast import Calibration, forecast, look, months, observe, of_month
+from flows.outlook.wilson import wilson
 
 FIRST = date(2024, 1, 1)
 
@@ -109,6 +110,7 @@ def test_experience_moves_weights_and_widths(an_app):
 
 @settings(max_examples=25, deadline=None)
 @given(number=st.integers(0, 10_000), age=st.integers(0, 150))
+@example(number=132, age=89)  # nobody came
 def test_forecasts_are_rates_in_order(number, age):
     app = draw_app(number, seed=5, days=60).history
     as_of = app.first_date + timedelta(days=age)

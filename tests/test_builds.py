@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -11,6 +12,7 @@ import pytest
 from flows import stages
 from flows.errors import TransformError
 from flows.settings import PROJECT_ROOT
+from flows.warehouse import connect
 
 
 def a_run(place: Any) -> stages.Run:
@@ -30,6 +32,17 @@ def test_a_broken_build_is_followed_by_a_full_one(after_a_day: Any) -> None:
     again = stages.build(a_run(after_a_day))
     assert (again.by_arrival, again.reason) == (False, "the last build was not finished")
     assert stages.build(a_run(after_a_day)).by_arrival
+
+
+def test_the_log_that_a_failed_build_points_to_tells_of_it(after_a_day: Any) -> None:
+    run = a_run(after_a_day)
+    with connect(run.settings) as con:
+        con.execute("drop table raw.launch_notes")
+    with pytest.raises(TransformError, match="failed; nothing was published") as told:
+        stages.build(run)
+    log = Path(str(told.value).rpartition("The whole log: ")[2])
+    assert "Catalog Error: Table with name launch_notes does not exist" in str(told.value)
+    assert "Table with name launch_notes does not exist" in log.read_text(encoding="utf-8")
 
 
 def test_a_change_of_definitions_makes_everything_anew(after_a_day: Any) -> None:

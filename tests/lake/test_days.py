@@ -30,21 +30,17 @@ SECOND_DAY = (
 )
 
 
-@pytest.fixture(scope="module")
-def in_the_table(prefect_server, tmp_path_factory):
-    """What is published of each of two days where the events lie in the warehouse."""
-    return two_days(make_place(tmp_path_factory.mktemp("table")))
-
-
 def two_days(place: Place) -> list[dict[str, Any]]:
-    days = []
-    for rows in ((), SECOND_DAY):
-        if rows:
-            place.export("2026-01-b.csv", *rows)
-        summary = pipeline.daily(home=place.home, sources=place.sources)
-        assert not summary.nothing_new
-        days.append(published(place))
-    return days
+    return [a_day(place), a_day(place, *SECOND_DAY)]
+
+
+def a_day(place: Place, *rows: str) -> dict[str, Any]:
+    """What is published of a day on which these rows are exported."""
+    if rows:
+        place.export("2026-01-b.csv", *rows)
+    summary = pipeline.daily(home=place.home, sources=place.sources)
+    assert not summary.nothing_new
+    return published(place)
 
 
 def published(place: Place) -> dict[str, Any]:
@@ -90,7 +86,8 @@ def assert_as_in_the_table(place: Place, expected: list[dict[str, Any]], storage
         assert tables == 0
 
 
-def test_two_days_in_a_bucket(in_the_table, tmp_path, bucket):
+def test_two_days_in_a_bucket(first_run, after_a_day, tmp_path, bucket):
+    in_the_table = [published(first_run), a_day(after_a_day, *SECOND_DAY)]
     end_dbt()  # the next one is given the bucket's credentials with the environment
     land = f"{{to: lake, path: s3://events/raw, storage: {{endpoint: '{bucket.endpoint}'}}}}"
     try:

@@ -75,6 +75,8 @@ def on_spark(home: Path) -> Iterator[None]:
         "AFTERHYPE_BUILD_ON": "spark_session",
         "AFTERHYPE_SPARK_MASTER": "local-cluster[2,1,1024]",
         "AFTERHYPE_SPARK_SETTINGS": json.dumps(settings),
+        # three JVMs on few cores, for one build each: optimizing their code costs too much
+        "JAVA_TOOL_OPTIONS": "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=256m",
     }
     before = {name: os.environ.get(name) for name in ours}
     os.environ.update(ours)

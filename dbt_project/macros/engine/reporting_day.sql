@@ -36,8 +36,9 @@
     {%- else -%}
         {#- Where clocks go back over midnight it comes twice, and DuckDB takes the second one: the first
             is where the clocks of the day before, had they gone on, would have shown it. -#}
-        {%- set to_utc = "at time zone '" ~ dbt.escape_single_quotes(timezone) ~ "' at time zone 'UTC'" -%}
-        {%- set to_local = "at time zone 'UTC' at time zone '" ~ dbt.escape_single_quotes(timezone) ~ "'" -%}
+        {%- set zone = dbt.escape_single_quotes(timezone) -%}
+        {%- set to_utc = "at time zone '" ~ zone ~ "' at time zone 'UTC'" -%}
+        {%- set to_local = "at time zone 'UTC' at time zone '" ~ zone ~ "'" -%}
         {%- set midnight = 'cast(' ~ date ~ ' as timestamp)' -%}
         {%- set instant = '(' ~ midnight ~ ' ' ~ to_utc ~ ')' -%}
         {%- set day_before = '(' ~ instant ~ ' - interval 24 hour)' -%}

@@ -134,7 +134,7 @@ def _nodes(result: Any) -> Iterator[Any]:
 
 
 def _plainly(request: DbtRequest) -> Any:
-    return dbtRunner().invoke([*request.arguments], log_level="none", log_level_file=_LOGGED)
+    return dbtRunner().invoke(list(request.arguments), log_level="none", log_level_file=_LOGGED)
 
 
 def _as_tasks(request: DbtRequest) -> Any:

@@ -28,6 +28,9 @@ MALFORMED = "extract_malformed"
 ROWS = "extract_rows"
 """Temporary table of the others: line_number, then the needed columns."""
 
+TEXTS = "extract_texts"
+"""Temporary table of parts that are one document each: part, text."""
+
 _LINE_MASK = (1 << PART_BITS) - 1
 
 _LINES = rf"""
@@ -89,10 +92,7 @@ def open_parts(
     Raises ExtractError naming the part that is cut off, of another format, or lacks a required
     column.
     """
-    con.execute(
-        f"create or replace temp table {MALFORMED} "
-        "(line_number bigint, reason varchar, line varchar)"
-    )
+    begin_malformed(con)
     con.execute("drop table if exists reject_errors")
     con.execute("drop table if exists reject_scans")
     wanted = _Wanted(tuple(sorted(needed)), frozenset(required))
@@ -109,15 +109,22 @@ def open_parts(
         else:
             opened = _open_parquet(con, parts, wanted, as_text)
     except duckdb.Error as error:
-        names = parts[0].name if len(parts) == 1 else f"{parts[0].name} or one beside it"
         raise ExtractError(
-            f"{names}: cannot be read as {reader.type}: {first_line_of(error)}"
+            f"{names_of(parts)}: cannot be read as {reader.type}: {first_line_of(error)}"
         ) from error
     finally:
         problem = whole.result()
     if problem:
         raise ExtractError(f"{problem}. Fetch the export again.")
     return opened
+
+
+def begin_malformed(con: duckdb.DuckDBPyConnection) -> None:
+    """Empty MALFORMED."""
+    con.execute(
+        f"create or replace temp table {MALFORMED} "
+        "(line_number bigint, reason varchar, line varchar)"
+    )
 
 
 @dataclass(frozen=True)
@@ -438,74 +445,116 @@ def _open_json(
 
     A record's line number is its place in the document; ``document`` is what surrounds it.
     """
+    for problem in load_texts(con, parts).values():
+        raise ExtractError(problem)
+    con.execute(
+        f"""
+        create or replace temp table extract_documents as
+        select part, ltrim(text, chr(65279))::json as document from {TEXTS}
+        """
+    )
+    con.execute(f"drop table {TEXTS}")
+    con.execute(
+        f"""
+        create or replace temp table extract_records as
+        select
+            (part << {PART_BITS}) + generate_subscripts(records, 1) as line_number,
+            unnest(records) as record,
+        from (
+            select
+                part,
+                if(json_type(found) = 'ARRAY', from_json(found, '["json"]'), [found]) as records,
+            from (
+                select part, json_extract(document, $records) as found from extract_documents
+            )
+            where json_type(found) in ('ARRAY', 'OBJECT')
+        )
+        """,
+        {"records": records or "$"},
+    )
+    _check_records(con, parts, records)
+    con.execute(
+        f"""
+        insert into {MALFORMED}
+        select line_number, 'not a JSON object', record::varchar
+        from extract_records
+        where json_type(record) <> 'OBJECT'
+        """
+    )
     fields = [column for column in wanted.needed if column != "document"]
     structure = json.dumps(dict.fromkeys(fields, "VARCHAR"))
     kept = "".join(f", row_text[{text_in_sql(c)}] as {name_in_sql(c)}" for c in fields)
-    document = ", document::varchar as document" if "document" in wanted.needed else ""
-    con.execute(f"drop table if exists {ROWS}")
-    con.execute(f"create temp table {ROWS} (line_number bigint)")
-    for column in wanted.needed:
-        con.execute(f"alter table {ROWS} add column {name_in_sql(column)} varchar")
-    columns = []
-    for part in parts:
+    con.execute(
+        f"""
+        create or replace temp table {ROWS} as
+        select line_number{kept}
+        from (
+            select line_number, from_json(record, {text_in_sql(structure)}) as row_text
+            from extract_records
+            where json_type(record) = 'OBJECT'
+        )
+        """
+    )
+    found = dict(
         con.execute(
             f"""
-            create or replace temp table extract_records as
-            select
-                {part.first_line - 1} + row_number() over () as line_number,
-                document,
-                record,
+            select part, list(key order by key)
             from (
-                select
-                    document,
-                    unnest(
-                        if(json_type(found) = 'ARRAY', from_json(found, '["json"]'), [found])
-                    ) as record,
-                from (
-                    select document, json_extract(document, $records) as found
-                    from (select ltrim($text, chr(65279))::json as document)
-                )
-                where json_type(found) in ('ARRAY', 'OBJECT')
+                select distinct
+                    {part_of("line_number")} as part,
+                    unnest(json_keys(record)) as key,
+                from extract_records
+                where json_type(record) = 'OBJECT'
             )
-            """,
-            {"text": text_of(con, part), "records": records or "$"},
-        )
-        if con.execute("select 1 from extract_records limit 1").fetchone() is None:
+            group by part
+            """
+        ).fetchall()
+    )
+    con.execute("drop table extract_records")
+    columns = tuple(("document", *found.get(part.number, ())) for part in parts)
+    for part, names in zip(parts, columns, strict=True):
+        if part.number in found:
+            wanted.check(part, names)
+    # joined when it is read: a document beside each of its records would be many times its size
+    with_documents = f"""(
+        select records.*, documents.document::varchar as document
+        from {ROWS} as records
+        inner join extract_documents as documents
+            on {part_of("records.line_number")} = documents.part
+    )"""
+    rows = with_documents if "document" in wanted.needed else ROWS
+    return Opened(columns=columns, is_typed=False, rows=rows)
+
+
+def _check_records(
+    con: duckdb.DuckDBPyConnection, parts: Sequence[Part], records: str | None
+) -> None:
+    """Raise ExtractError naming a part that has no records."""
+    found = con.execute(f"select distinct {part_of('line_number')} from extract_records").fetchall()
+    with_records = {number for (number,) in found}
+    for part in parts:
+        if part.number not in with_records:
             raise ExtractError(
                 f"{part.name}: no records at {records or '$'}. "
                 "Correct reader.records in the sources file."
             )
-        con.execute(
-            f"""
-            insert into {MALFORMED}
-            select line_number, 'not a JSON object', record::varchar
-            from extract_records
-            where json_type(record) <> 'OBJECT'
-            """
-        )
-        con.execute(
-            f"""
-            insert into {ROWS} by name
-            select line_number{document}{kept}
-            from (
-                select
-                    line_number,
-                    document,
-                    from_json(record, {text_in_sql(structure)}) as row_text,
-                from extract_records
-                where json_type(record) = 'OBJECT'
-            )
-            """
-        )
-        keys = con.execute(
-            "select distinct unnest(json_keys(record)) as key from extract_records "
-            "where json_type(record) = 'OBJECT' order by key"
-        ).fetchall()
-        columns.append(("document", *(key for (key,) in keys)))
-        if keys:
-            wanted.check(part, columns[-1])
-    con.execute("drop table extract_records")
-    return Opened(columns=tuple(columns), is_typed=False)
+
+
+def load_texts(con: duckdb.DuckDBPyConnection, parts: Sequence[Part]) -> dict[int, str]:
+    """Load the text of each part that is one document into the temporary table TEXTS.
+
+    Returns why others cannot be read, by the number of the part.
+    """
+    problems = {}
+    con.execute(f"create or replace temp table {TEXTS} (part bigint, text varchar)")
+    for part in parts:
+        try:
+            text = text_of(con, part)
+        except ExtractError as error:
+            problems[part.number] = str(error)
+        else:
+            con.execute(f"insert into {TEXTS} values (?, ?)", [part.number, text])
+    return problems
 
 
 def text_of(con: duckdb.DuckDBPyConnection, part: Part) -> str:
@@ -605,6 +654,11 @@ def _collect_rejects(con: duckdb.DuckDBPyConnection, rows: str, parts: Sequence[
         where {rows}.line_number = shifts.was
         """
     )
+
+
+def names_of(parts: Sequence[Part]) -> str:
+    """How an error names the parts where it is not known which of them is the cause."""
+    return parts[0].name if len(parts) == 1 else f"{parts[0].name} or one beside it"
 
 
 def first_line_of(error: Exception) -> str:

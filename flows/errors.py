@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 
 class AfterhypeError(Exception):
     """Something went wrong that the message explains, with what to do next. Exit code 1."""
@@ -17,6 +19,17 @@ class ConfigurationError(AfterhypeError):
 
 class ExtractError(AfterhypeError):
     """One extract cannot be read at all. The message names it; the other extracts still land."""
+
+
+class BrokenExtracts(ExtractError):
+    """Some of the extracts that were to land together cannot be read; the others still can.
+
+    ``reasons`` has a message for each that cannot, by extract id.
+    """
+
+    def __init__(self, reasons: Mapping[str, str]) -> None:
+        super().__init__("; ".join(reasons.values()))
+        self.reasons = reasons
 
 
 class TransformError(AfterhypeError):

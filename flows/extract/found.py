@@ -59,6 +59,11 @@ class Extract:
         return hashlib.sha256(f"{self.source}\0{self.checksum}".encode()).hexdigest()[:16]
 
     @property
+    def name(self) -> str:
+        """The last part of the path."""
+        return PurePosixPath(self.uri).name
+
+    @property
     def is_local(self) -> bool:
         return "://" not in self.location
 

@@ -7,6 +7,7 @@ from flows.formats.chart_documents import ChartDocument
 APPLE_RSS = ChartDocument(
     snapshot="""
         select
+            part,
             'apple' as store,
             lower(coalesce(feed->>'$.country', regexp_extract(path, '/api/v2/([a-z]{2})/', 1)))
                 as storefront,
@@ -18,7 +19,9 @@ APPLE_RSS = ChartDocument(
                 as feed_updated_at,
             feed->'$.results' as entries,
             path as feed_url,
-        from (select document->'$.feed' as feed, document->>'$.feed.id' as path from payload)
+        from (
+            select part, document->'$.feed' as feed, document->>'$.feed.id' as path from payload
+        )
     """,
     entry={
         "store_app_id": "entry->>'$.id'",

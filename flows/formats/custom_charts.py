@@ -9,7 +9,7 @@ import duckdb
 from flows.errors import ExtractError
 from flows.extract.unpack import Part
 from flows.formats.mapping import mapping_in_sql
-from flows.formats.reading import MALFORMED, first_line_of, open_parts
+from flows.formats.reading import first_line_of, open_parts
 from flows.sources import CHART_COLUMNS, ChartFiles
 
 _TYPES = {
@@ -21,14 +21,12 @@ _TYPES = {
 }
 
 
-def read_custom(
-    con: duckdb.DuckDBPyConnection, parts: Sequence[Part], source: ChartFiles
-) -> list[tuple[int, str, str]]:
+def read_custom(con: duckdb.DuckDBPyConnection, parts: Sequence[Part], source: ChartFiles) -> None:
     """Add captures to chart_entries by the source's reader and columns.
 
     One file may hold many charts. With ``reader: {type: json}`` the keys of each record are
-    columns, and ``document`` is the whole document. Returns the lines that could not be taken
-    apart: number, reason, text. Raises ExtractError naming file and column.
+    columns, and ``document`` is the whole document. Lines that could not be taken apart are in
+    MALFORMED. Raises ExtractError naming file and column.
     """
     assert source.reader is not None  # format: custom has one, sources.py sees to it
     mapping = mapping_in_sql(source)
@@ -43,7 +41,6 @@ def read_custom(
         )
     except duckdb.Error as error:
         raise ExtractError(f"{source.name}: columns: {first_line_of(error)}") from error
-    return con.execute(f"select line_number, reason, line from {MALFORMED}").fetchall()
 
 
 def _tried(mapping: dict[str, str], column: str) -> str:

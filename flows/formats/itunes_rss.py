@@ -7,6 +7,7 @@ from flows.formats.chart_documents import ChartDocument
 ITUNES_RSS = ChartDocument(
     snapshot="""
         select
+            part,
             'apple' as store,
             lower(regexp_extract(path, 'itunes[.]apple[.]com/([a-zA-Z]{2})/rss/', 1)) as storefront,
             case kind
@@ -26,9 +27,9 @@ ITUNES_RSS = ChartDocument(
             end as entries,
             path as feed_url,
         from (
-            select feed, path, regexp_extract(path, '/rss/([a-z]+)', 1) as kind
+            select part, feed, path, regexp_extract(path, '/rss/([a-z]+)', 1) as kind
             from (
-                select document->'$.feed' as feed, document->>'$.feed.id.label' as path
+                select part, document->'$.feed' as feed, document->>'$.feed.id.label' as path
                 from payload
             )
         )

@@ -1,1 +1,1 @@
-"""Landing: extracts become rows of the raw contract, exactly once, in one transaction each."""
+"""Landing: extracts become rows of the raw contract, exactly once, each in one transaction."""

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 import duckdb
 
-from flows.errors import ExtractError
+from flows.errors import BrokenExtracts
 from flows.extract.apple_charts import Fetch
 from flows.extract.found import Extract
 from flows.extract.unpack import Part, Stream, local_only, unpacked
 from flows.formats.apple_rss import APPLE_RSS
-from flows.formats.chart_documents import begin_entries, read_document
+from flows.formats.chart_documents import begin_entries, read_documents
 from flows.formats.custom_charts import read_custom
 from flows.formats.itunes_rss import ITUNES_RSS
-from flows.formats.reading import line_of, part_of
+from flows.formats.reading import MALFORMED, begin_malformed, line_of, part_of
 from flows.land import claims, ledger
+from flows.land.judging import LONGEST_REJECT, extract_of, name_extracts
 from flows.land.ledger import Landed
 from flows.land.snapshots import mark_unchanged
 from flows.settings import Settings
@@ -26,117 +26,145 @@ from flows.sources import ChartFeed, ChartFiles
 _DOCUMENTS = {"apple_rss": APPLE_RSS, "itunes_rss": ITUNES_RSS}
 
 
-@dataclass(frozen=True, kw_only=True)
-class FetchLanding:
-    """What landing one fetch came to: an extract, or the reason why there is none."""
-
-    extract_id: str | None = None
-    landed: Landed | None = None
-    error: str | None = None
-
-
-def land_chart_file(
+def land_chart_files(
     con: duckdb.DuckDBPyConnection,
-    extract: Extract,
+    extracts: Sequence[Extract],
     source: ChartFiles,
     settings: Settings,
     now: datetime,
     stream: Stream = local_only,
-) -> Landed:
-    """Land the captures of one file in one transaction. ``now`` is naive UTC.
+) -> dict[str, Landed]:
+    """Land the captures of some files in one transaction: all of them or nothing.
 
-    Members of an archive that cannot be read are rejects; so is a file by itself, as a ledger row
-    that says ``failed``, and ExtractError is raised.
+    Gives what each came to, by extract id. ``now`` is naive UTC. Members of an archive that cannot
+    be read are rejects. Raises BrokenExtracts where whole files cannot be read, or ExtractError
+    where it is not known which; the ledger knows nothing of it then.
     """
     encoding = source.reader.encoding if source.reader else None
     with (
-        ledger.one_transaction(con, extract, now),
-        unpacked([extract], settings.home / "tmp", encoding, stream) as parts,
+        ledger.changes(con),
+        unpacked(extracts, settings.home / "tmp", encoding, stream) as parts,
     ):
+        name_extracts(con, parts)
         begin_entries(con)
         if source.format == "custom":
-            bad = read_custom(con, parts, source)
+            read_custom(con, parts, source)
+            broken = {}
         else:
-            bad = _read_documents(con, parts, source.format)
-        claims.check(con, extract.uri, source)
-        return _insert(con, extract, bad, [part.member for part in parts], now)
+            problems = read_documents(con, parts, _DOCUMENTS[source.format])
+            broken = _without_a_capture(parts, problems)
+            _keep_malformed(con, parts, problems)
+        broken |= claims.refused(con, extracts, source)
+        if broken:
+            raise BrokenExtracts(broken)
+        return _insert(con, extracts, parts, now)
 
 
-def _read_documents(
-    con: duckdb.DuckDBPyConnection, parts: Sequence[Part], format: str
-) -> list[tuple[int, str, str]]:
-    """Read what can be read of an archive's captures, and say why the others cannot."""
-    bad: list[tuple[int, str, str]] = []
-    for part in parts:
-        try:
-            read_document(con, part, _DOCUMENTS[format])
-        except ExtractError as error:
-            if len(bad) == len(parts) - 1:
-                raise
-            bad.append((part.first_line, str(error), ""))
-    return bad
+def _without_a_capture(parts: Sequence[Part], problems: Mapping[int, str]) -> dict[str, str]:
+    """The extracts of which no part can be read, and what is wrong with the last one of each."""
+    readable = {part.extract_id for part in parts if part.number not in problems}
+    return {
+        part.extract_id: problems[part.number] for part in parts if part.extract_id not in readable
+    }
 
 
-def land_chart_fetch(
-    con: duckdb.DuckDBPyConnection,
-    fetch: Fetch,
-    feed: ChartFeed,
-    now: datetime,
-) -> FetchLanding:
-    """Land what one request of a live feed gave, in one transaction.
-
-    A payload that cannot be read, or is of another feed than was asked for, is a failed snapshot:
-    "not fetched" and "not in the chart" are different facts.
-    """
-    if fetch.path is None:
-        _record_failed_snapshot(con, fetch, feed, fetch.error or "no answer", now)
-        return FetchLanding(error=fetch.error)
-    extract = ledger.identify_fetch(fetch.path, source=feed.name, format=feed.feed)
-    if ledger.is_recorded(con, extract.extract_id):
-        return FetchLanding()
-    try:
-        with ledger.one_transaction(con, extract, now):
-            begin_entries(con)
-            payload = Part(number=0, location=str(extract.path), name=extract.uri)
-            read_document(con, payload, APPLE_RSS, fetch.fetched_at)
-            _refuse_other_feed(con, fetch)
-            outcome = _insert(con, extract, [], [None], now)
-    except ExtractError as error:
-        _record_failed_snapshot(con, fetch, feed, str(error), now)
-        return FetchLanding(error=str(error))
-    return FetchLanding(extract_id=extract.extract_id, landed=outcome)
-
-
-def _refuse_other_feed(con: duckdb.DuckDBPyConnection, fetch: Fetch) -> None:
-    row = con.execute("select storefront, chart from chart_snapshot").fetchone()
-    if row != (fetch.storefront, fetch.chart):
-        said = "/".join(map(str, row or ()))
-        raise ExtractError(
-            f"{fetch.path}: asked for {fetch.storefront}/{fetch.chart}, the payload says {said}"
-        )
-
-
-def _record_failed_snapshot(
-    con: duckdb.DuckDBPyConnection, fetch: Fetch, feed: ChartFeed, error: str, now: datetime
+def _keep_malformed(
+    con: duckdb.DuckDBPyConnection, parts: Sequence[Part], problems: Mapping[int, str]
 ) -> None:
+    """Note the documents that cannot be read as MALFORMED, at their first line."""
+    begin_malformed(con)
+    con.execute(
+        f"insert into {MALFORMED} select unnest($lines::bigint[]), unnest($reasons::varchar[]), ''",
+        {
+            "lines": [parts[number].first_line for number in problems],
+            "reasons": list(problems.values()),
+        },
+    )
+
+
+def land_chart_fetches(
+    con: duckdb.DuckDBPyConnection, fetched: Sequence[tuple[Extract, Fetch]], now: datetime
+) -> dict[str, Landed]:
+    """Land what some requests of a live feed gave, in one transaction: all of it or nothing.
+
+    Gives what each came to, by extract id. Raises BrokenExtracts with the payloads that cannot be
+    read, or are of another chart than was asked for.
+    """
+    parts = [
+        Part(
+            number=number,
+            location=extract.location,
+            name=extract.uri,
+            extract_id=extract.extract_id,
+        )
+        for number, (extract, _) in enumerate(fetched)
+    ]
+    with ledger.changes(con):
+        name_extracts(con, parts)
+        begin_entries(con)
+        begin_malformed(con)
+        problems = read_documents(con, parts, APPLE_RSS, [fetch.fetched_at for _, fetch in fetched])
+        broken = _without_a_capture(parts, problems) | _of_other_charts(con, fetched)
+        if broken:
+            raise BrokenExtracts(broken)
+        return _insert(con, [extract for extract, _ in fetched], parts, now)
+
+
+def _of_other_charts(
+    con: duckdb.DuckDBPyConnection, fetched: Sequence[tuple[Extract, Fetch]]
+) -> dict[str, str]:
+    """The payloads in chart_entries that are of another chart than was asked for."""
+    rows = con.execute(
+        f"select distinct {extract_of('line_number')}, storefront, chart from chart_entries"
+    ).fetchall()
+    told = {extract_id: (storefront, chart) for extract_id, storefront, chart in rows}
+    return {
+        extract.extract_id: f"{fetch.path}: asked for {fetch.storefront}/{fetch.chart}, "
+        f"the payload says {'/'.join(told[extract.extract_id])}"
+        for extract, fetch in fetched
+        if told.get(extract.extract_id) not in (None, (fetch.storefront, fetch.chart))
+    }
+
+
+def record_failed_snapshots(
+    con: duckdb.DuckDBPyConnection,
+    feed: ChartFeed,
+    failures: Sequence[tuple[Fetch, str]],
+    now: datetime,
+) -> None:
+    """Record fetches that gave no chart, and why, as failed snapshots.
+
+    "Not fetched" and "not in the chart" are different facts.
+    """
     con.execute(
         """
         insert or ignore into raw.chart_snapshots by name
         select
-            md5(concat_ws('|', $source, 'apple', $storefront, $chart, 'all', $at::timestamp))
+            md5(concat_ws('|', source, store, storefront, chart, genre, snapshot_at))
                 as snapshot_id,
-            $source as source, 'apple' as store, $storefront as storefront, $chart as chart,
-            'all' as genre, $at as snapshot_at, $requested as requested_limit, 0 as depth,
-            'failed' as status, $error as error, $url as feed_url, $now as landed_at
+            *,
+        from (
+            select
+                $source as source, 'apple' as store,
+                unnest($storefronts::varchar[]) as storefront,
+                unnest($charts::varchar[]) as chart,
+                'all' as genre,
+                unnest($fetched_at::timestamp[]) as snapshot_at,
+                unnest($limits::integer[]) as requested_limit,
+                0 as depth, 'failed' as status,
+                unnest($errors::varchar[]) as error,
+                unnest($urls::varchar[]) as feed_url,
+                $now as landed_at,
+        )
         """,
         {
             "source": feed.name,
-            "storefront": fetch.storefront,
-            "chart": fetch.chart,
-            "at": fetch.fetched_at,
-            "requested": fetch.limit,
-            "error": error,
-            "url": fetch.url,
+            "storefronts": [fetch.storefront for fetch, _ in failures],
+            "charts": [fetch.chart for fetch, _ in failures],
+            "fetched_at": [fetch.fetched_at for fetch, _ in failures],
+            "limits": [fetch.limit for fetch, _ in failures],
+            "errors": [error for _, error in failures],
+            "urls": [fetch.url for fetch, _ in failures],
             "now": now,
         },
     )
@@ -144,24 +172,95 @@ def _record_failed_snapshot(
 
 def _insert(
     con: duckdb.DuckDBPyConnection,
-    extract: Extract,
-    bad: Sequence[tuple[int, str, str]],
-    members: Sequence[str | None],
+    extracts: Sequence[Extract],
+    parts: Sequence[Part],
     now: datetime,
-) -> Landed:
+) -> dict[str, Landed]:
     """Store the temporary table chart_entries as snapshots and ranks, bad entries as rejects.
 
-    ``bad`` are lines that gave no entry: number, reason, text. Entries of an unchanged chart are
-    stored as well: whether it is unchanged depends on captures that may land later.
+    MALFORMED are lines that gave no entry. Entries of an unchanged chart are stored as well:
+    whether it is unchanged depends on captures that may land later.
     """
-    given = {"extract_id": extract.extract_id, "source": extract.source, "now": now}
+    source = extracts[0].source
+    _judge(con, source)
     con.execute(
-        "create or replace temp table bad_lines (line_number bigint, reason varchar, line varchar)"
+        f"""
+        insert into raw.rejects by name
+        select
+            {extract_of("line_number")} as extract_id, $source as source,
+            {line_of("line_number")} as line_number, reason,
+            left(line, {LONGEST_REJECT}) as line, $now as rejected_at,
+            ($members::varchar[])[{part_of("line_number")} + 1] as member,
+        from (
+            select
+                line_number,
+                reason,
+                to_json(
+                    struct_update(judged_entries, line_number := {line_of("line_number")})
+                )::varchar as line,
+            from judged_entries
+            where reason is not null
+            union all
+            select line_number, reason, line from {MALFORMED}
+        )
+        """,
+        {"source": source, "members": [part.member for part in parts], "now": now},
     )
-    if bad:
-        con.executemany("insert into bad_lines values (?, ?, ?)", bad)
     con.execute(
+        f"""
+        create or replace temp table new_snapshots as
+        select * exclude (first_line)
+        from (
+            select
+                snapshot_id, $source as source, store, storefront, chart, genre, snapshot_at,
+                any_value(requested_limit) as requested_limit,
+                max(rank) as depth,
+                any_value(feed_updated_at) as feed_updated_at,
+                any_value(feed_url) as feed_url,
+                'observed' as status,
+                md5(string_agg(rank || ':' || store_app_id, '|' order by rank)) as content_hash,
+                {extract_of("line_number")} as extract_id, $now as landed_at,
+                min(line_number) as first_line,
+            from judged_entries
+            where reason is null
+            group by all
+        )
+        -- the same chart at the same moment in another file tells nothing new: the first one counts
+        qualify row_number() over (partition by snapshot_id order by first_line) = 1
+        order by first_line
+        """,
+        {"source": source, "now": now},
+    )
+    con.execute(
+        "delete from new_snapshots where snapshot_id in "
+        "(select snapshot_id from raw.chart_snapshots where status <> 'failed')"
+    )
+    con.execute("insert or replace into raw.chart_snapshots by name from new_snapshots")
+    con.execute(
+        f"""
+        insert into raw.chart_ranks by name
+        select
+            entries.snapshot_id, rank, store_app_id, app_name, publisher, url,
+            new_snapshots.extract_id,
+        from judged_entries as entries
+        inner join new_snapshots
+            on
+                entries.snapshot_id = new_snapshots.snapshot_id
+                and {extract_of("entries.line_number")} = new_snapshots.extract_id
+        where reason is null
+        order by line_number
         """
+    )
+    outcomes = _outcomes(con, extracts)
+    ledger.record(con, extracts, outcomes, now)
+    mark_unchanged(con, list(outcomes))
+    return outcomes
+
+
+def _judge(con: duckdb.DuckDBPyConnection, source: str) -> None:
+    """The entries with the snapshots that they are of, and why they cannot be landed."""
+    con.execute(
+        f"""
         create or replace temp table judged_entries as
         select
             *,
@@ -173,100 +272,63 @@ def _insert(
                 when rank is null or rank < 1 then 'no rank'
                 when store_app_id is null or store_app_id = '' then 'no app id'
                 when row_number() over (
-                    partition by store, storefront, chart, genre, snapshot_at, store_app_id
+                    partition by
+                        {extract_of("line_number")},
+                        store, storefront, chart, genre, snapshot_at, store_app_id
                     order by rank, line_number
                 ) > 1 then 'app twice in one chart'
                 when row_number() over (
-                    partition by store, storefront, chart, genre, snapshot_at, rank
+                    partition by
+                        {extract_of("line_number")},
+                        store, storefront, chart, genre, snapshot_at, rank
                     order by line_number
                 ) > 1 then 'rank given twice in one chart'
             end as reason,
         from chart_entries
         """,
-        {"source": extract.source},
+        {"source": source},
     )
-    con.execute(
-        f"""
-        insert into raw.rejects by name
-        select
-            $extract_id as extract_id, $source as source,
-            {line_of("line_number")} as line_number, reason,
-            left(line, 2000) as line, $now as rejected_at,
-            ($members::varchar[])[{part_of("line_number")} + 1] as member,
-        from (
-            select line_number, reason, to_json(judged_entries)::varchar as line
-            from judged_entries
-            where reason is not null
-            union all
-            from bad_lines
-        )
-        """,
-        given | {"members": list(members)},
-    )
-    con.execute(
-        """
-        create or replace temp table new_snapshots as
-        select
-            snapshot_id, $source as source, store, storefront, chart, genre, snapshot_at,
-            any_value(requested_limit) as requested_limit,
-            max(rank) as depth,
-            any_value(feed_updated_at) as feed_updated_at,
-            any_value(feed_url) as feed_url,
-            'observed' as status,
-            md5(string_agg(rank || ':' || store_app_id, '|' order by rank)) as content_hash,
-            $extract_id as extract_id, $now as landed_at,
-        from judged_entries
-        where reason is null
-        group by all
-        """,
-        given,
-    )
-    # the same chart at the same moment in another file tells nothing new
-    con.execute(
-        "delete from new_snapshots where snapshot_id in "
-        "(select snapshot_id from raw.chart_snapshots where status <> 'failed')"
-    )
-    con.execute("insert or replace into raw.chart_snapshots by name from new_snapshots")
-    con.execute(
-        """
-        insert into raw.chart_ranks by name
-        select snapshot_id, rank, store_app_id, app_name, publisher, url, $extract_id as extract_id
-        from judged_entries
-        semi join new_snapshots using (snapshot_id)
-        where reason is null
-        """,
-        {"extract_id": extract.extract_id},
-    )
-    outcome = _outcome(con)
-    ledger.record(con, extract, outcome, now)
-    mark_unchanged(con, extract.extract_id)
-    return outcome
 
 
-def _outcome(con: duckdb.DuckDBPyConnection) -> Landed:
+def _outcomes(con: duckdb.DuckDBPyConnection, extracts: Sequence[Extract]) -> dict[str, Landed]:
     """A row is an entry. Entries of a snapshot that another file has given already are duplicates;
     those of an unchanged chart are landed: that is their snapshot's status, not theirs.
     """
-    row = con.execute(
-        """
+    counted = con.execute(
+        f"""
+        with
+
+        entries as (
+            select {extract_of("line_number")} as extract_id, snapshot_id, reason, snapshot_at
+            from judged_entries
+            union all
+            select {extract_of("line_number")}, null, reason, null from {MALFORMED}
+        )
+
         select
-            count(*) + (select count(*) from bad_lines) as rows_seen,
+            extract_id,
+            count(*),
             count(*) filter (where reason is null and new_snapshots.snapshot_id is not null),
-            count(*) filter (where reason is not null) + (select count(*) from bad_lines)
-                as rows_rejected,
+            count(*) filter (where reason is not null),
             min(entries.snapshot_at),
             max(entries.snapshot_at),
-        from judged_entries as entries
-        left join new_snapshots using (snapshot_id)
+        from entries
+        left join new_snapshots using (extract_id, snapshot_id)
+        group by extract_id
         """
-    ).fetchone()
-    assert row is not None  # an aggregate has one row
-    seen, landed, rejected, earliest, latest = row
-    return Landed(
-        rows_seen=seen,
-        rows_landed=landed,
-        rows_rejected=rejected,
-        rows_duplicate=seen - landed - rejected,
-        min_event_time=earliest,
-        max_event_time=latest,
-    )
+    ).fetchall()
+    counts = {extract_id: told for extract_id, *told in counted}
+    outcomes = {}
+    for extract in extracts:
+        seen, landed, rejected, earliest, latest = counts.get(
+            extract.extract_id, (0, 0, 0, None, None)
+        )
+        outcomes[extract.extract_id] = Landed(
+            rows_seen=seen,
+            rows_landed=landed,
+            rows_rejected=rejected,
+            rows_duplicate=seen - landed - rejected,
+            min_event_time=earliest,
+            max_event_time=latest,
+        )
+    return outcomes

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 import duckdb
 
-from flows.errors import ExtractError
+from flows.extract.found import Extract
+from flows.land.judging import extract_of
 from flows.sources import ChartFiles
 
 _PLACEHOLDERS = {
@@ -40,20 +42,42 @@ def claimed(uri: str, source: ChartFiles) -> dict[str, str]:
     return {}
 
 
-def check(con: duckdb.DuckDBPyConnection, uri: str, source: ChartFiles) -> None:
-    """Raise ExtractError where entries of chart_entries are of another chart than the name says.
+def refused(
+    con: duckdb.DuckDBPyConnection, extracts: Sequence[Extract], source: ChartFiles
+) -> dict[str, str]:
+    """The extracts whose entries in chart_entries are of another chart than their name says.
 
     A mirror that serves one country's chart under another's address would otherwise put an app on
-    a chart that it never was on.
+    a chart that it never was on. Gives a message for each, by extract id.
     """
-    told = claimed(uri, source)
-    if not told:
-        return
-    columns = ", ".join(told)
-    found = con.execute(f"select distinct {columns} from chart_entries order by all").fetchall()
-    for row in found:
-        if any(value is not None and value != told[c] for c, value in zip(told, row, strict=True)):
-            raise ExtractError(
-                f"{uri}: its name says {'/'.join(told.values())}, its content is of "
-                f"{'/'.join(map(str, row))}. Fetch it again; nothing of it has landed."
-            )
+    claims = {extract.extract_id: claimed(extract.uri, source) for extract in extracts}
+    found = {
+        columns: _charts(con, columns) for columns in set(map(tuple, claims.values())) if columns
+    }
+    messages = {}
+    for extract in extracts:
+        claim = claims[extract.extract_id]
+        charts = found[tuple(claim)].get(extract.extract_id, []) if claim else []
+        for chart in charts:
+            told = zip(claim.values(), chart, strict=True)
+            if any(is_in is not None and is_in != said for said, is_in in told):
+                messages[extract.extract_id] = (
+                    f"{extract.uri}: its name says {'/'.join(claim.values())}, its content is of "
+                    f"{'/'.join(map(str, chart))}. Fetch it again; nothing of it has landed."
+                )
+                break
+    return messages
+
+
+def _charts(
+    con: duckdb.DuckDBPyConnection, columns: tuple[str, ...]
+) -> dict[str, list[tuple[str | None, ...]]]:
+    """The charts of chart_entries by these columns, in their order, by extract id."""
+    listed = ", ".join(columns)
+    rows = con.execute(
+        f"select distinct {extract_of('line_number')}, {listed} from chart_entries order by all"
+    ).fetchall()
+    charts: dict[str, list[tuple[str | None, ...]]] = {}
+    for extract_id, *chart in rows:
+        charts.setdefault(extract_id, []).append(tuple(chart))
+    return charts

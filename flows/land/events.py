@@ -16,7 +16,7 @@ from flows.formats.reading import open_parts
 from flows.formats.sniffing import reader_of
 from flows.lake import events as raw_events
 from flows.land import drift, identities, ledger
-from flows.land.judging import extract_of, judge_rows, keep_rejects
+from flows.land.judging import extract_of, judge_rows, keep_rejects, name_extracts
 from flows.land.keys import check_key, load_user_key
 from flows.land.ledger import Landed
 from flows.settings import Settings
@@ -46,7 +46,7 @@ def land_events(
     ):
         check_key(con, key)
         mapped = mapping_in_sql(source)
-        con.execute("set variable extract_ids = ?", [[part.extract_id for part in parts]])
+        name_extracts(con, parts)
         opened = open_parts(
             con,
             parts,
@@ -59,8 +59,7 @@ def land_events(
         rejected = keep_rejects(con, source, mapped, [part.member for part in parts], now)
         _identify(con, source, key)
         outcomes = _insert(con, extracts, source, rejected, now)
-        for extract in extracts:
-            ledger.record(con, extract, outcomes[extract.extract_id], now)
+        ledger.record(con, extracts, outcomes, now)
         drift.record(con, opened, parts, mapped, source.name, now)
         if mapped.merges:
             identities.land_links(con, source.app_id, mapped.merges)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 
 import duckdb
 
 from flows.errors import ExtractError
+from flows.extract.unpack import Part
 from flows.formats.mapping import Mapped, column_references, is_bare_column
 from flows.formats.reading import MALFORMED, Opened, line_of, part_of
 from flows.land.times import ZONES, utc_in_sql
@@ -40,6 +41,11 @@ _CONTENT = (
     "app_version, channel, properties)"
 )
 """What tells events without a vendor's id apart; the scope is null or the extract's id."""
+
+
+def name_extracts(con: duckdb.DuckDBPyConnection, parts: Sequence[Part]) -> None:
+    """Let SQL of ``extract_of`` know which extract each of the parts is of."""
+    con.execute("set variable extract_ids = ?", [[part.extract_id for part in parts]])
 
 
 def extract_of(line_number: str) -> str:

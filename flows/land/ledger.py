@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from datetime import datetime
@@ -12,7 +12,7 @@ from pathlib import Path
 
 import duckdb
 
-from flows.errors import AfterhypeError, ExtractError
+from flows.errors import AfterhypeError
 from flows.extract.found import Extract, found_file
 from flows.lake import events as raw_events
 from flows.land import identities
@@ -58,33 +58,31 @@ def identify_fetch(path: Path, *, source: str, format: str) -> Extract:
     )
 
 
-def is_recorded(con: duckdb.DuckDBPyConnection, extract_id: str) -> bool:
-    """Whether this content was landed, quarantined or discarded before; a failed one may retry."""
-    query = "select 1 from raw.extracts where extract_id = ? and status <> 'failed'"
-    return con.execute(query, [extract_id]).fetchone() is not None
-
-
-@contextmanager
-def one_transaction(
-    con: duckdb.DuckDBPyConnection, extract: Extract, now: datetime
-) -> Iterator[None]:
-    """Land an extract wholly or not at all, for a block that does it.
-
-    What cannot be read leaves a ``failed`` row in the ledger and its ExtractError goes on.
-    """
-    try:
-        with changes(con):
-            yield
-    except ExtractError as error:
-        record_failure(con, extract, str(error), now)
-        raise
+def recorded(con: duckdb.DuckDBPyConnection, extract_ids: Collection[str]) -> set[str]:
+    """Those whose content was landed, quarantined or discarded before; a failed one may retry."""
+    rows = con.execute(
+        "select extract_id from raw.extracts "
+        "where status <> 'failed' and extract_id in (select unnest(?::varchar[]))",
+        [list(extract_ids)],
+    ).fetchall()
+    return {extract_id for (extract_id,) in rows}
 
 
 def record(
-    con: duckdb.DuckDBPyConnection, extract: Extract, outcome: Landed, landed_at: datetime
+    con: duckdb.DuckDBPyConnection,
+    extracts: Sequence[Extract],
+    outcomes: Mapping[str, Landed],
+    landed_at: datetime,
 ) -> None:
-    """Write the ledger row of a landed extract, over that of an earlier failed try."""
-    _write(con, extract, outcome, "landed", landed_at, None)
+    """Write the ledger rows of landed extracts, over those of earlier failed tries.
+
+    ``outcomes`` has what each came to, by extract id.
+    """
+    rows = [
+        _row(extract, outcomes[extract.extract_id], "landed", landed_at, None)
+        for extract in extracts
+    ]
+    _write(con, rows)
 
 
 def record_failure(
@@ -92,50 +90,46 @@ def record_failure(
 ) -> None:
     """Write the ledger row of an extract that cannot be read; it is tried again next time."""
     nothing = Landed(rows_seen=0, rows_landed=0, rows_rejected=0, rows_duplicate=0)
-    _write(con, extract, nothing, "failed", landed_at, error)
+    _write(con, [_row(extract, nothing, "failed", landed_at, error)])
 
 
-def _write(
-    con: duckdb.DuckDBPyConnection,
-    extract: Extract,
-    outcome: Landed,
-    status: str,
-    landed_at: datetime,
-    error: str | None,
-) -> None:
-    con.execute(
-        """
-        insert or replace into raw.extracts by name
-        select
-            $extract_id as extract_id, $source as source, $kind as kind, $format as format,
-            $uri as uri, $checksum as checksum, $bytes as bytes, $modified_at as modified_at,
-            $etag as etag,
-            $rows_seen as rows_seen, $rows_landed as rows_landed,
-            $rows_rejected as rows_rejected, $rows_duplicate as rows_duplicate,
-            $min_event_time as min_event_time, $max_event_time as max_event_time,
-            $status as status, $landed_at as landed_at, $error as error
-        """,
-        {
-            "extract_id": extract.extract_id,
-            "source": extract.source,
-            "kind": extract.kind,
-            "format": extract.format,
-            "uri": extract.uri,
-            "checksum": extract.checksum,
-            "bytes": extract.bytes,
-            "modified_at": extract.modified_at,
-            "etag": extract.etag,
-            "rows_seen": outcome.rows_seen,
-            "rows_landed": outcome.rows_landed,
-            "rows_rejected": outcome.rows_rejected,
-            "rows_duplicate": outcome.rows_duplicate,
-            "min_event_time": outcome.min_event_time,
-            "max_event_time": outcome.max_event_time,
-            "status": status,
-            "landed_at": landed_at,
-            "error": error,
-        },
-    )
+def _row(
+    extract: Extract, outcome: Landed, status: str, landed_at: datetime, error: str | None
+) -> dict[str, object]:
+    return {
+        "extract_id": extract.extract_id,
+        "source": extract.source,
+        "kind": extract.kind,
+        "format": extract.format,
+        "uri": extract.uri,
+        "checksum": extract.checksum,
+        "bytes": extract.bytes,
+        "modified_at": extract.modified_at,
+        "etag": extract.etag,
+        "rows_seen": outcome.rows_seen,
+        "rows_landed": outcome.rows_landed,
+        "rows_rejected": outcome.rows_rejected,
+        "rows_duplicate": outcome.rows_duplicate,
+        "min_event_time": outcome.min_event_time,
+        "max_event_time": outcome.max_event_time,
+        "status": status,
+        "landed_at": landed_at,
+        "error": error,
+    }
+
+
+def _write(con: duckdb.DuckDBPyConnection, rows: Sequence[Mapping[str, object]]) -> None:
+    columns = _unnested(rows[0])
+    con.execute(f"insert or replace into raw.extracts by name select {columns}", _by_column(rows))
+
+
+def _unnested(columns: Iterable[str]) -> str:
+    """SQL that makes rows of the values which ``_by_column`` gives."""
+    return ", ".join(f"unnest(${column}) as {column}" for column in columns)
+
+
+def _by_column(rows: Sequence[Mapping[str, object]]) -> dict[str, list[object]]:
+    return {column: [row[column] for row in rows] for column in rows[0]}
 
 
 def seen_files(con: duckdb.DuckDBPyConnection, source: str) -> dict[str, Seen]:
@@ -163,18 +157,25 @@ def seen_files(con: duckdb.DuckDBPyConnection, source: str) -> dict[str, Seen]:
     }
 
 
-def mark_seen(con: duckdb.DuckDBPyConnection, extract: Extract) -> None:
-    """Remember a file whose content is known under another name: no need to read it again."""
+def mark_seen(con: duckdb.DuckDBPyConnection, extracts: Sequence[Extract]) -> None:
+    """Remember files whose content is known under another name: no need to read them again."""
+    if not extracts:
+        return
+    rows = [
+        {
+            "extract_id": extract.extract_id,
+            "source": extract.source,
+            "uri": extract.uri,
+            "bytes": extract.bytes,
+            "modified_at": extract.modified_at,
+            "etag": extract.etag,
+        }
+        for extract in extracts
+    ]
+    columns = _unnested(rows[0])
     con.execute(
-        "insert into ops.seen_files values (?, ?, ?, ?, ?, ?, now()::timestamp)",
-        [
-            extract.extract_id,
-            extract.source,
-            extract.uri,
-            extract.bytes,
-            extract.modified_at,
-            extract.etag,
-        ],
+        f"insert into ops.seen_files by name select {columns}, now()::timestamp as seen_at",
+        _by_column(rows),
     )
 
 
@@ -400,7 +401,7 @@ def _change(
             [after, reason, extract_id],
         )
         yield
-        mark_unchanged(con, extract_id)
+        mark_unchanged(con, [extract_id])
         identities.resolve(con)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 import duckdb
@@ -15,6 +15,7 @@ from flows.formats.reading import MALFORMED, first_line_of, line_of, open_parts,
 from flows.formats.report_formats import INSTALL_FORMATS, REVIEW_FORMATS
 from flows.formats.sniffing import reader_of
 from flows.land import ledger
+from flows.land.judging import LONGEST_REJECT, extract_of, name_extracts
 from flows.land.keys import check_key, load_user_key
 from flows.land.ledger import Landed
 from flows.land.times import ZONES, utc_in_sql
@@ -29,41 +30,42 @@ from flows.sources import (
 )
 from flows.sql import name_in_sql, text_in_sql
 
-_LONGEST_REJECT = 2000
 
-
-def land_report(
+def land_reports(
     con: duckdb.DuckDBPyConnection,
-    extract: Extract,
+    extracts: Sequence[Extract],
     source: InstallFiles | ReviewFiles,
     settings: Settings,
     now: datetime,
     stream: Stream = local_only,
-) -> Landed:
-    """Land one report in one transaction; rows that cannot be landed go to raw.rejects.
+) -> dict[str, Landed]:
+    """Land reports of one source in one transaction: all of them or nothing.
 
-    ``now`` is naive UTC. Raises ExtractError when the file cannot be read; the ledger then says
-    ``failed``.
+    Gives what each came to, by extract id. Rows that cannot be landed go to raw.rejects. ``now`` is
+    naive UTC. Raises ExtractError when a file cannot be read; the ledger knows nothing of it then.
     """
     key = load_user_key(settings)
     encoding = source.reader.encoding if source.reader else None
     mapped = mapping_in_sql(source)
     with (
-        ledger.one_transaction(con, extract, now),
-        unpacked([extract], settings.home / "tmp", encoding, stream) as parts,
+        ledger.changes(con),
+        unpacked(extracts, settings.home / "tmp", encoding, stream) as parts,
     ):
         check_key(con, key)
+        name_extracts(con, parts)
         rows = open_parts(
             con, parts, _reader(source, parts), mapped.needed, mapped.required, as_text=True
         ).rows
         _judge(con, rows, source, mapped, now)
-        _keep_rejects(con, extract, mapped, parts, now)
+        _keep_rejects(con, source, mapped, parts, now)
         if isinstance(source, InstallFiles):
-            outcome = _insert_installs(con, extract, now)
+            _insert_installs(con, source, now)
+            outcomes = _outcomes(con, extracts, "install_date")
         else:
-            outcome = _insert_reviews(con, extract, key, now)
-        ledger.record(con, extract, outcome, now)
-        return outcome
+            repeated = _insert_reviews(con, source, key, now)
+            outcomes = _outcomes(con, extracts, "reviewed_at", repeated)
+        ledger.record(con, extracts, outcomes, now)
+    return outcomes
 
 
 def _reader(source: InstallFiles | ReviewFiles, parts: Sequence[Part]) -> Reader:
@@ -97,7 +99,7 @@ def _judge(
             with
 
             told as (
-                select line_number, {texts}, left(json_object({shown})::varchar, {_LONGEST_REJECT})
+                select line_number, {texts}, left(json_object({shown})::varchar, {LONGEST_REJECT})
                     as line
                 from {rows}
             ),
@@ -160,7 +162,7 @@ def _review_reason() -> str:
 
 def _keep_rejects(
     con: duckdb.DuckDBPyConnection,
-    extract: Extract,
+    source: InstallFiles | ReviewFiles,
     mapped: Mapped,
     parts: Sequence[Part],
     now: datetime,
@@ -172,9 +174,9 @@ def _keep_rejects(
         f"""
         insert into raw.rejects by name
         select
-            $extract_id as extract_id, $source as source,
+            {extract_of("line_number")} as extract_id, $source as source,
             {line_of("line_number")} as line_number, reason,
-            left({shown}, {_LONGEST_REJECT}) as line, $now as rejected_at,
+            left({shown}, {LONGEST_REJECT}) as line, $now as rejected_at,
             ($members::varchar[])[{part_of("line_number")} + 1] as member,
         from (
             select line_number, reason, line from report_rows where reason is not null
@@ -182,50 +184,66 @@ def _keep_rejects(
             select line_number, reason, line from {MALFORMED}
         )
         """,
-        {
-            "extract_id": extract.extract_id,
-            "source": extract.source,
-            "members": [part.member for part in parts],
-            "now": now,
-        },
+        {"source": source.name, "members": [part.member for part in parts], "now": now},
     )
 
 
-def _insert_installs(con: duckdb.DuckDBPyConnection, extract: Extract, now: datetime) -> Landed:
+def _insert_installs(con: duckdb.DuckDBPyConnection, source: InstallFiles, now: datetime) -> None:
     """Sum what a report gives by device, version and the like."""
     con.execute(
-        """
+        f"""
         insert into raw.store_installs by name
         select
             $source as source, lower(store) as store, store_app_id,
             install_date::date as install_date, upper(country) as country, metric,
-            sum(units)::bigint as units, $extract_id as extract_id, $now as landed_at,
+            sum(units)::bigint as units, extract_id, $now as landed_at,
         from (
-            select *, unnest($metrics::varchar[]) as metric, unnest(counts) as units
+            select
+                *,
+                {extract_of("line_number")} as extract_id,
+                unnest($metrics::varchar[]) as metric,
+                unnest(counts) as units,
             from report_rows
             where reason is null
         )
         where units is not null
         group by all
         """,
-        {
-            "source": extract.source,
-            "extract_id": extract.extract_id,
-            "metrics": list(INSTALL_COUNTS),
-            "now": now,
-        },
+        {"source": source.name, "metrics": list(INSTALL_COUNTS), "now": now},
     )
-    return _outcome(con, "install_date")
 
 
 def _insert_reviews(
-    con: duckdb.DuckDBPyConnection, extract: Extract, key: str, now: datetime
-) -> Landed:
-    """Each version of a review once, whoever delivers it; its author keyed like a user."""
+    con: duckdb.DuckDBPyConnection, source: ReviewFiles, key: str, now: datetime
+) -> dict[str, int]:
+    """Each version of a review once, whoever delivers it first; its author keyed like a user.
+
+    Gives how many rows were repeated, by extract id.
+    """
+    con.execute(
+        """
+        create or replace temp table repeated_reviews as
+        select line_number
+        from report_rows as reviews
+        semi join raw.app_reviews as known
+            on
+                lower(reviews.store) = known.store
+                and reviews.review_id = known.review_id
+                and reviews.reviewed_at = known.reviewed_at
+        where reason is null
+        union
+        select line_number
+        from report_rows
+        where reason is null
+        qualify row_number() over (
+            partition by lower(store), review_id, reviewed_at order by line_number
+        ) > 1
+        """
+    )
     con.execute("set variable user_key = ?", [key])
     try:
-        row = con.execute(
-            """
+        con.execute(
+            f"""
             insert into raw.app_reviews by name
             select
                 $source as source, lower(store) as store, store_app_id,
@@ -235,44 +253,61 @@ def _insert_reviews(
                     sha256(concat_ws(chr(31), getvariable('user_key'), 'review', author))[:32]
                     as uuid
                 ) end as author_key,
-                reviewed_at, $extract_id as extract_id, $now as landed_at,
-            from report_rows as reviews
-            anti join raw.app_reviews as known
-                on
-                    lower(reviews.store) = known.store
-                    and reviews.review_id = known.review_id
-                    and reviews.reviewed_at = known.reviewed_at
+                reviewed_at, {extract_of("line_number")} as extract_id, $now as landed_at,
+            from report_rows
+            anti join repeated_reviews using (line_number)
             where reason is null
-            qualify row_number() over (
-                partition by store, review_id, reviewed_at order by line_number
-            ) = 1
             """,
-            {"source": extract.source, "extract_id": extract.extract_id, "now": now},
-        ).fetchone()
+            {"source": source.name, "now": now},
+        )
     finally:
         con.execute("reset variable user_key")
-    return _outcome(con, "reviewed_at", landed=row[0] if row else 0)
-
-
-def _outcome(con: duckdb.DuckDBPyConnection, moment: str, landed: int | None = None) -> Landed:
-    """``landed`` of the good rows, or all of them; the others were there already."""
-    row = con.execute(
-        f"""
-        select
-            count(*) filter (where reason is null),
-            count(*) filter (where reason is not null) + (select count(*) from {MALFORMED}),
-            min({moment}) filter (where reason is null),
-            max({moment}) filter (where reason is null),
-        from report_rows
-        """
-    ).fetchone()
-    assert row is not None  # an aggregate has one row
-    good, bad, earliest, latest = row
-    return Landed(
-        rows_seen=good + bad,
-        rows_landed=good if landed is None else landed,
-        rows_rejected=bad,
-        rows_duplicate=0 if landed is None else good - landed,
-        min_event_time=earliest,
-        max_event_time=latest,
+    return dict(
+        con.execute(
+            f"select {extract_of('line_number')}, count(*) from repeated_reviews group by all"
+        ).fetchall()
     )
+
+
+def _outcomes(
+    con: duckdb.DuckDBPyConnection,
+    extracts: Sequence[Extract],
+    moment: str,
+    repeated: Mapping[str, int] | None = None,
+) -> dict[str, Landed]:
+    """What the extracts came to; ``repeated`` of their good rows were there already."""
+    counted = con.execute(
+        f"""
+        with
+
+        told as (
+            select {extract_of("line_number")} as extract_id, reason, {moment} as moment
+            from report_rows
+            union all
+            select {extract_of("line_number")}, reason, null from {MALFORMED}
+        )
+
+        select
+            extract_id,
+            count(*) filter (where reason is null),
+            count(*) filter (where reason is not null),
+            min(moment) filter (where reason is null),
+            max(moment) filter (where reason is null),
+        from told
+        group by extract_id
+        """
+    ).fetchall()
+    counts = {extract_id: told for extract_id, *told in counted}
+    outcomes = {}
+    for extract in extracts:
+        good, bad, earliest, latest = counts.get(extract.extract_id, (0, 0, None, None))
+        duplicates = repeated.get(extract.extract_id, 0) if repeated else 0
+        outcomes[extract.extract_id] = Landed(
+            rows_seen=good + bad,
+            rows_landed=good - duplicates,
+            rows_rejected=bad,
+            rows_duplicate=duplicates,
+            min_event_time=earliest,
+            max_event_time=latest,
+        )
+    return outcomes

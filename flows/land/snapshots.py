@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import duckdb
 
 
-def mark_unchanged(con: duckdb.DuckDBPyConnection, extract_id: str) -> None:
-    """Compare the snapshots of the charts that an extract touches with those before them.
+def mark_unchanged(con: duckdb.DuckDBPyConnection, extract_ids: Collection[str]) -> None:
+    """Compare the snapshots of the charts that some extracts touch with those before them.
 
     The stamp of the feed decides; where neither has one, the content does. Snapshots of extracts
     that are not landed do not count. The result depends on which snapshots there are, not on the
@@ -15,22 +17,22 @@ def mark_unchanged(con: duckdb.DuckDBPyConnection, extract_id: str) -> None:
     con.execute(
         """
         update raw.chart_snapshots as snapshots
-        set status = if(compared.is_unchanged, 'unchanged', 'observed')
+        set status = compared.status
         from (
             select
                 snapshot_id,
-                coalesce(
+                if(
                     case
                         when feed_updated_at is null and lag(feed_updated_at) over chart is null
                             then content_hash = lag(content_hash) over chart
                         else feed_updated_at = lag(feed_updated_at) over chart
                     end,
-                    false
-                ) as is_unchanged,
+                    'unchanged', 'observed'
+                ) as status,
             from raw.chart_snapshots
             semi join (
                 select store, storefront, chart, genre from raw.chart_snapshots
-                where extract_id = $extract_id
+                where extract_id in (select unnest($extract_ids::varchar[]))
             ) as touched using (store, storefront, chart, genre)
             semi join (
                 select extract_id from raw.extracts where status = 'landed'
@@ -40,7 +42,10 @@ def mark_unchanged(con: duckdb.DuckDBPyConnection, extract_id: str) -> None:
                 partition by store, storefront, chart, genre order by snapshot_at, snapshot_id
             )
         ) as compared
-        where snapshots.snapshot_id = compared.snapshot_id
+        where
+            snapshots.snapshot_id = compared.snapshot_id
+            -- all but a few are as they were: a day costs what it brings, not what there is
+            and snapshots.status <> compared.status
         """,
-        {"extract_id": extract_id},
+        {"extract_ids": list(extract_ids)},
     )

@@ -14,11 +14,11 @@ from flows.extract.files import between
 from flows.extract.found import Extract, Found
 from flows.extract.places import Places
 from flows.land import ledger
-from flows.land.batches import batches
-from flows.land.charts import land_chart_fetch, land_chart_file
+from flows.land.batches import batches, land_unbroken
+from flows.land.charts import land_chart_fetches, land_chart_files, record_failed_snapshots
 from flows.land.events import land_events
 from flows.land.ledger import Landed, Seen
-from flows.land.reports import land_report
+from flows.land.reports import land_reports
 from flows.settings import Settings
 from flows.sources import AnyFiles, ChartFeed, ChartFiles, EventSource
 
@@ -119,19 +119,42 @@ def land_fetches(
     fetches: Sequence[Fetch],
     now: datetime,
 ) -> SourceLanding:
-    """Land what a live feed gave: a snapshot for every chart asked for, failed ones too."""
+    """Land what a live feed gave: a snapshot for every chart asked for, failed ones too.
+
+    A payload that cannot be read, or is of another chart than was asked for, is a failed snapshot.
+    """
+    payloads = {
+        fetch: ledger.identify_fetch(fetch.path, source=feed.name, format=feed.feed)
+        for fetch in fetches
+        if fetch.path is not None
+    }
+    asked = {payload.extract_id: fetch for fetch, payload in payloads.items()}
+    new, _ = _new_and_known(con, list(payloads.values()))
     landed: dict[str, Landed] = {}
-    failed: list[str] = []
+    broken: dict[str, Exception] = {}
+    for batch in batches(new):
+        some, others = land_unbroken(
+            batch,
+            lambda these: land_chart_fetches(con, [(p, asked[p.extract_id]) for p in these], now),
+        )
+        landed |= some
+        broken |= others
+    for payload in new:
+        if payload.extract_id in broken:
+            ledger.record_failure(con, payload, str(broken[payload.extract_id]), now)
+    failures = []
     for fetch in fetches:
-        outcome = land_chart_fetch(con, fetch, feed, now)
-        if outcome.error:
-            failed.append(f"{feed.name}: {fetch.storefront}/{fetch.chart}: {outcome.error}")
-        if outcome.extract_id and outcome.landed:
-            landed[outcome.extract_id] = outcome.landed
+        if fetch not in payloads:
+            failures.append((fetch, fetch.error or "no answer"))
+        elif error := broken.get(payloads[fetch].extract_id):
+            failures.append((fetch, str(error)))
+    record_failed_snapshots(con, feed, failures, now)
     return SourceLanding(
         source=feed.name,
         landed=landed,
-        failed=tuple(failed),
+        failed=tuple(
+            f"{feed.name}: {fetch.storefront}/{fetch.chart}: {error}" for fetch, error in failures
+        ),
         unchanged=ledger.unchanged_charts(con, list(landed)),
     )
 
@@ -151,15 +174,30 @@ def _identified(
     failed: list[str],
 ) -> list[Extract]:
     """Read each file once for its checksum, and leave out those whose content is known."""
-    extracts: dict[str, Extract] = {}
+    identified: list[Extract] = []
     for extract in places.identify(batch):
         if isinstance(extract, tuple):
             failed.append(places.scrubbed(extract[1]))
-        elif ledger.is_recorded(con, extract.extract_id) or extract.extract_id in extracts:
-            ledger.mark_seen(con, extract)
         else:
-            extracts[extract.extract_id] = extract
-    return list(extracts.values())
+            identified.append(extract)
+    new, known = _new_and_known(con, identified)
+    ledger.mark_seen(con, known)
+    return new
+
+
+def _new_and_known(
+    con: duckdb.DuckDBPyConnection, extracts: Sequence[Extract]
+) -> tuple[list[Extract], list[Extract]]:
+    """The extracts whose content is to land, and those whose content the ledger or another has."""
+    recorded = ledger.recorded(con, [extract.extract_id for extract in extracts])
+    new: dict[str, Extract] = {}
+    known: list[Extract] = []
+    for extract in extracts:
+        if extract.extract_id in recorded or extract.extract_id in new:
+            known.append(extract)
+        else:
+            new[extract.extract_id] = extract
+    return list(new.values()), known
 
 
 def _land(
@@ -171,35 +209,28 @@ def _land(
     places: Places,
     failed: list[str],
 ) -> dict[str, Landed]:
-    """Land extracts together; where that fails, one by one, so that only the broken ones fail."""
-    if isinstance(source, EventSource) and len(extracts) > 1:
-        try:
-            return land_events(con, extracts, source, settings, now, places.stream)
-        except ExtractError:
-            pass  # which of them it is shows when they land alone
-    landed: dict[str, Landed] = {}
+    """Land extracts together, without those that are broken: they are recorded as failed."""
+    landed, broken = land_unbroken(
+        extracts, lambda these: _land_together(con, these, source, settings, now, places)
+    )
     for extract in extracts:
-        try:
-            landed |= _land_one(con, extract, source, settings, now, places)
-        except (ExtractError, OSError) as error:
-            told = places.scrubbed(error)
+        if extract.extract_id in broken:
+            told = places.scrubbed(broken[extract.extract_id])
             ledger.record_failure(con, extract, told, now)
             failed.append(told)
     return landed
 
 
-def _land_one(
+def _land_together(
     con: duckdb.DuckDBPyConnection,
-    extract: Extract,
+    extracts: Sequence[Extract],
     source: AnyFiles,
     settings: Settings,
     now: datetime,
     places: Places,
 ) -> dict[str, Landed]:
     if isinstance(source, EventSource):
-        return land_events(con, [extract], source, settings, now, places.stream)
+        return land_events(con, extracts, source, settings, now, places.stream)
     if isinstance(source, ChartFiles):
-        landed = land_chart_file(con, extract, source, settings, now, places.stream)
-    else:
-        landed = land_report(con, extract, source, settings, now, places.stream)
-    return {extract.extract_id: landed}
+        return land_chart_files(con, extracts, source, settings, now, places.stream)
+    return land_reports(con, extracts, source, settings, now, places.stream)

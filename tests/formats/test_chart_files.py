@@ -145,10 +145,33 @@ def test_a_broken_member_of_an_archive_spoils_no_other(home, land):
         archive.writestr("a/good.json", (CHARTS / "apple_rss.json").read_bytes())
         archive.writestr("b/broken.json", "<html>busy</html>")
         archive.writestr("c/empty.json", "")
+        undated = (CHARTS / "apple_rss.json").read_text().replace("Jan 2026", "some day")
+        archive.writestr("d/undated.json", undated)
     (home.folder / "captures.zip").write_bytes(buffer.getvalue())
     landing = land("captures.zip", format="apple_rss")
     assert landing.failed == ()
-    assert (landing.rows_landed, landing.rows_rejected) == (3, 1)
-    (row,) = home.rows("select member, reason from raw.rejects")
-    assert row[0] == "b/broken.json"
-    assert "not a JSON document" in row[1]
+    assert (landing.rows_landed, landing.rows_rejected) == (3, 2)
+    broken, undated = home.rows(
+        "select member, line_number, reason from raw.rejects order by member"
+    )
+    assert broken[:2] == ("b/broken.json", 1)
+    assert "not a JSON document" in broken[2]
+    assert undated[:2] == ("d/undated.json", 1)
+    assert "names no time stamp" in undated[2]
+
+
+def test_an_entry_is_rejected_at_its_place_in_its_member(home, land):
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("a.json", (CHARTS / "apple_rss.json").read_bytes())
+        archive.writestr("b.json", (CHARTS / "itunes_rss.json").read_bytes())
+        archive.writestr("c.json", (CHARTS / "apple_rss.corrupt.json").read_bytes())
+    (home.folder / "captures.zip").write_bytes(buffer.getvalue())
+    land("captures.zip", format="apple_rss")
+    rows = home.rows(
+        "select member, line_number, (line->>'$.line_number')::int from raw.rejects "
+        "where line <> '' order by all"
+    )
+    assert ("c.json", 2, 2) in rows
+    assert {row[0] for row in rows} == {"c.json"}
+    assert all(number == told for _, number, told in rows)

@@ -9,7 +9,7 @@ import pytest
 from flows.errors import ExtractError
 from flows.extract.unpack import Part
 from flows.formats.apple_rss import APPLE_RSS
-from flows.formats.chart_documents import begin_entries, read_document
+from flows.formats.chart_documents import begin_entries, read_documents
 from flows.formats.custom_charts import read_custom
 from flows.formats.itunes_rss import ITUNES_RSS
 from flows.sources import ChartFiles
@@ -59,7 +59,7 @@ def test_itunes_has_a_list_or_for_one_app_an_object(con, tmp_path, as_list):
     path = tmp_path / "a.json"
     entry = itunes_entry("11")
     path.write_text(itunes([entry] if as_list else entry))
-    read_document(con, part(path), ITUNES_RSS)
+    assert read_documents(con, [part(path)], ITUNES_RSS) == {}
     assert entries(con) == [
         (
             "apple",
@@ -79,21 +79,22 @@ def test_itunes_has_a_list_or_for_one_app_an_object(con, tmp_path, as_list):
 def test_itunes_without_a_genre_is_of_all(con, tmp_path):
     path = tmp_path / "a.json"
     path.write_text(itunes([itunes_entry("1")], "topfreeapplications", ""))
-    read_document(con, part(path), ITUNES_RSS)
+    assert read_documents(con, [part(path)], ITUNES_RSS) == {}
     assert entries(con)[0][2:4] == ("top-free", "all")
 
 
 def test_one_format_is_not_taken_for_the_other(con, tmp_path):
     path = tmp_path / "a.json"
     path.write_text(itunes([itunes_entry("1")]))
-    with pytest.raises(ExtractError, match="not a chart in this format"):
-        read_document(con, part(path), APPLE_RSS)
+    (problem,) = read_documents(con, [part(path)], APPLE_RSS).values()
+    assert "a.json: not a chart in this format" in problem
+    assert entries(con) == []
 
 
 def test_a_fetch_time_wins_over_the_stamp(con, tmp_path):
     path = tmp_path / "a.json"
     path.write_text(itunes([itunes_entry("1")]))
-    read_document(con, part(path), ITUNES_RSS, datetime(2026, 1, 7))
+    read_documents(con, [part(path)], ITUNES_RSS, [datetime(2026, 1, 7)])
     assert entries(con)[0][4] == datetime(2026, 1, 7)
 
 

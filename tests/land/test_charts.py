@@ -2,17 +2,14 @@
 
 import itertools
 import json
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
 
-from flows.errors import ExtractError
 from flows.extract.apple_charts import Fetch
-from flows.extract.found import found_file
-from flows.extract.places import Places
 from flows.land import ledger
-from flows.land.charts import land_chart_fetch, land_chart_file
-from flows.land.source import land_fetches
+from flows.land.source import land_fetches, land_files
 from flows.sources import ChartFeed, ChartFiles
 
 NOW = datetime(2026, 2, 1)
@@ -33,17 +30,29 @@ def payload(*ids, updated="Tue, 06 Jan 2026 10:00:00 +0000", storefront="us"):
 
 
 @pytest.fixture
-def land_file(con, settings, tmp_path):
-    def land(name, text, **source):
+def land(con, settings, tmp_path):
+    """``land(name, text)``: write a file and land it as a run would."""
+
+    def write_and_land(name, text, **source):
         path = tmp_path / name
         path.write_text(text, encoding="utf-8")
-        chart_files = ChartFiles(
-            **{"name": "archive", "format": "apple_rss", "uri": str(path)} | source
-        )
-        (extract,) = Places(chart_files).identify([found_file(path)])
-        return extract.extract_id, land_chart_file(con, extract, chart_files, settings, NOW)
+        told = {"name": "archive", "format": "apple_rss", "uri": str(path)} | source
+        return land_files(con, ChartFiles(**told), settings, NOW)
 
-    return land
+    return write_and_land
+
+
+@pytest.fixture
+def land_file(land):
+    """``land_file(name, text)``: land a good file, and give back (extract id, what it came to)."""
+
+    def land_one(name, text, **source):
+        landing = land(name, text, **source)
+        assert landing.failed == ()
+        (landed,) = landing.landed.items()
+        return landed
+
+    return land_one
 
 
 def snapshots(con):
@@ -167,12 +176,11 @@ def test_one_file_may_hold_many_charts(con, land_file):
         (payload("1", updated="soon"), "names no time stamp"),
     ],
 )
-def test_an_unreadable_capture_names_itself(con, land_file, text, message):
-    with pytest.raises(ExtractError) as caught:
-        land_file("broken.json", text)
-    assert "broken.json" in str(caught.value)
-    assert message in str(caught.value)
-    assert con.execute("select status from raw.extracts").fetchall() == [("failed",)]
+def test_an_unreadable_capture_names_itself(con, land, text, message):
+    (said,) = land("broken.json", text).failed
+    assert "broken.json" in said
+    assert message in said
+    assert con.execute("select status, error from raw.extracts").fetchall() == [("failed", said)]
     assert snapshots(con) == []
 
 
@@ -193,8 +201,8 @@ def fetch(tmp_path, hours, text=None, error=None):
 
 def test_a_live_chart_that_stood_still_is_a_fetch_and_no_observation(con, tmp_path):
     for hours in (0, 1):
-        outcome = land_chart_fetch(con, fetch(tmp_path, hours, payload("1", "2")), FEED, NOW)
-        assert outcome.error is None
+        landing = land_fetches(con, FEED, [fetch(tmp_path, hours, payload("1", "2"))], NOW)
+        assert landing.failed == ()
     assert [(row[1], row[3]) for row in snapshots(con)] == [
         (NOW, "observed"),
         (NOW + timedelta(hours=1), "unchanged"),
@@ -223,3 +231,39 @@ def test_a_failed_fetch_is_a_row_and_no_rank(con, tmp_path, text, error, said):
             ("failed", 0)
         ]
         assert ranks(con) == []
+
+
+def test_each_chart_of_a_feed_fails_by_itself(con, tmp_path):
+    def asked(chart, text=None, error=None):
+        at = len(list(tmp_path.iterdir()))
+        return replace(fetch(tmp_path, at, text, error), chart=chart, fetched_at=NOW)
+
+    fetches = [
+        asked("top-free", payload("1", "2")),
+        asked("top-paid", payload("3")),
+        asked("top-albums", "<html>"),
+        asked("top-books", None, "HTTP 503"),
+    ]
+    landing = land_fetches(con, FEED, fetches, NOW)
+    assert landing.rows_landed == 2
+    said = ["the payload says us/top-free", "not a JSON document", "HTTP 503"]
+    assert [words in told for words, told in zip(said, landing.failed, strict=True)] == [True] * 3
+    assert con.execute(
+        "select chart, status, error is null from raw.chart_snapshots order by chart"
+    ).fetchall() == [
+        ("top-albums", "failed", False),
+        ("top-books", "failed", False),
+        ("top-free", "observed", True),
+        ("top-paid", "failed", False),
+    ]
+    assert con.execute(
+        "select status, count(*) from raw.extracts group by all order by all"
+    ).fetchall() == [("failed", 2), ("landed", 1)]
+
+
+def test_a_chart_that_failed_before_is_replaced_by_its_payload(con, tmp_path):
+    land_fetches(con, FEED, [fetch(tmp_path, 0, error="HTTP 503")], NOW)
+    land_fetches(con, FEED, [fetch(tmp_path, 0, payload("1"))], NOW)
+    assert [row[2:] for row in snapshots(con)] == [(1, "observed")]
+    land_fetches(con, FEED, [fetch(tmp_path, 0, error="HTTP 503")], NOW)
+    assert [row[2:] for row in snapshots(con)] == [(1, "observed")]

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import ast
+import functools
 import hashlib
 import importlib.metadata
 import json
+import re
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+
+import yaml
 
 from flows.settings import PROJECT_ROOT
 from flows.sources import Sources
@@ -38,32 +44,121 @@ def dbt_variables(sources: Sources) -> dict[str, Any]:
     }
 
 
-def defining_files() -> list[Path]:
-    """The files of the code that say what the numbers mean, in an order that does not change."""
-    project = PROJECT_ROOT / "dbt_project"
-    return [
+def definition_hash(sources: Sources) -> str:
+    """A hash of what defines the numbers: models, macros, seeds, outlook, the sources file.
+
+    Comments, layout, descriptions, tests and where a file lies are not in it: they change no
+    number.
+    """
+    digest = hashlib.sha256(_code_hash(_signature(PROJECT_ROOT)).encode())
+    digest.update(json.dumps(dbt_variables(sources), sort_keys=True).encode())
+    return digest.hexdigest()[:16]
+
+
+_Signature = tuple[tuple[Path, int, int], ...]
+"""The files that define the numbers, each with its modification time and size."""
+
+
+def _signature(root: Path) -> _Signature:
+    project = root / "dbt_project"
+    folders = (
+        project / "models",
+        project / "macros",
+        project / "seeds",
+        root / "flows" / "outlook",
+    )
+    files = [
         project / "dbt_project.yml",
         *(
             path
-            for folder in (
-                project / "models",
-                project / "macros",
-                project / "seeds",
-                PROJECT_ROOT / "flows" / "outlook",
-            )
-            for path in sorted(folder.rglob("*"))
+            for folder in folders
+            for path in folder.rglob("*")
             if path.suffix in (".csv", ".py", ".sql", ".yml")
         ),
     ]
+    return tuple((path, stat.st_mtime_ns, stat.st_size) for path in files for stat in [path.stat()])
 
 
-def definition_hash(sources: Sources) -> str:
-    """A hash of what defines the numbers: models, macros, seeds, outlook, the sources file."""
-    digest = hashlib.sha256()
-    for path in defining_files():
-        digest.update(str(path.relative_to(PROJECT_ROOT)).encode() + b"\0" + path.read_bytes())
-    digest.update(json.dumps(dbt_variables(sources), sort_keys=True).encode())
-    return digest.hexdigest()[:16]
+@functools.cache
+def _code_hash(signature: _Signature) -> str:
+    """A hash of what the files say, by the names under which dbt and Python know them."""
+    said = sorted(line for path, *_ in signature for line in _definitions(path))
+    return hashlib.sha256(json.dumps(said).encode()).hexdigest()
+
+
+def _definitions(path: Path) -> Iterator[tuple[str, str, str]]:
+    """What a file defines: (kind, name, its text without what changes no number)."""
+    text = path.read_text(encoding="utf-8")
+    if path.suffix == ".sql":
+        yield "sql", path.stem, sql_without_layout(text)
+    elif path.suffix == ".py":
+        yield "python", path.stem, python_without_layout(text)
+    elif path.suffix == ".csv":
+        yield "seed", path.stem, text
+    else:
+        for kind, entries in (yaml.load(text, _YamlLoader) or {}).items():
+            if kind in _CHANGES_NO_NUMBER:
+                continue
+            for entry in entries if isinstance(entries, list) else [entries]:
+                name = entry.get("name", "") if isinstance(entry, dict) else ""
+                yield kind, name, json.dumps(_defining(entry), sort_keys=True, default=str)
+
+
+_YamlLoader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+_CHANGES_NO_NUMBER = frozenset(
+    {"data_tests", "description", "docs", "exposures", "label", "tests", "unit_tests", "version"}
+)
+"""Keys of dbt's YAML that say something about a number, or try it, but do not make it."""
+
+
+def _defining(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {k: _defining(v) for k, v in value.items() if k not in _CHANGES_NO_NUMBER}
+    if isinstance(value, list):
+        return [_defining(item) for item in value]
+    return value
+
+
+_TOKEN = re.compile(
+    r"""
+    (?P<left_out> \{\#.*?\#\} | --[^\n]* | /\*.*?\*/ | \s+ )
+    | '(?:[^'\\]|\\.|'')*'
+    | "(?:[^"\\]|\\.)*"
+    | \w+
+    | .
+    """,
+    re.DOTALL | re.VERBOSE,
+)
+
+
+def sql_without_layout(text: str) -> str:
+    """SQL with Jinja in it, token by token, without comments and without what is between tokens.
+
+    What is in quotes stays as it is.
+    """
+    # sqlglot's tokenizer knows Jinja as well, but takes a second for this project, in each run
+    tokens = (match for match in _TOKEN.finditer(text) if match["left_out"] is None)
+    return " ".join(match[0] for match in tokens)
+
+
+def python_without_layout(text: str) -> str:
+    """Python as its syntax tree, without comments, layout and docstrings."""
+    tree = ast.parse(text)
+    for node in ast.walk(tree):
+        body = getattr(node, "body", None)
+        if isinstance(body, list):
+            node.body = [one for one in body if not _is_only_text(one)]  # type: ignore[attr-defined]
+    return ast.dump(tree)
+
+
+def _is_only_text(node: ast.AST) -> bool:
+    """A docstring, of whatever: a text that nothing is done with."""
+    return (
+        isinstance(node, ast.Expr)
+        and isinstance(node.value, ast.Constant)
+        and isinstance(node.value.value, str)
+    )
 
 
 def code_version() -> str:

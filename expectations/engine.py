@@ -242,13 +242,20 @@ def _forget_old_runs(context: Any, suites: Sequence[Suite], runs_kept: int) -> N
 
 
 def _write_data_docs(context: Any, docs_dir: Path, run_name: str) -> None:
-    """Write the pages of this run and of every suite; earlier runs' pages stay as they are.
+    """Write the pages of this run and of its suites; earlier runs' pages stay as they are.
 
+    The pages of the other gate's suites are written where there is none: its own runs renew them.
     The index drops what the stores have forgotten; assets that no page uses are not left behind.
     """
+    judged = {suite.name for suite in context.suites.all()}
     for suite in (*raw_suites(), *mart_suites()):
-        if suite.name not in {known.name for known in context.suites.all()}:
+        if suite.name not in judged:
             context.suites.add(_as_suite(suite))
+    of_suites = [
+        key
+        for key in context.expectations_store.list_keys()
+        if key.name in judged or not (docs_dir / "expectations" / f"{key.name}.html").exists()
+    ]
     of_this_run = [
         key
         for key in context.validation_results_store.list_keys()
@@ -256,7 +263,7 @@ def _write_data_docs(context: Any, docs_dir: Path, run_name: str) -> None:
     ]
     context.build_data_docs(
         site_names=[_SITE],
-        resource_identifiers=[*context.expectations_store.list_keys(), *of_this_run],
+        resource_identifiers=[*of_suites, *of_this_run],
     )
     shutil.rmtree(docs_dir / "static", ignore_errors=True)
 

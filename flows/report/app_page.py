@@ -117,7 +117,9 @@ class Watch:
     what: str
 
 
-def render_app(marts: Marts, app: App, links: Links, addresses: Mapping[str, str]) -> str:
+def render_app(
+    marts: Marts, app: App, links: Links, addresses: Mapping[str, str], vega: str
+) -> str:
     """The page of one app as one HTML document; `addresses` has every app's page."""
     look = charts.styles([(other.app_id, other.name) for other in marts.apps])
     story = marts.stories.get(app.app_id, Story())
@@ -141,6 +143,7 @@ def render_app(marts: Marts, app: App, links: Links, addresses: Mapping[str, str
     return document(
         "app.html.j2",
         [figure for figure in figures if figure is not None],
+        vega=vega,
         explore=explored.data if explored else None,
         explored=explored,
         marts=marts,

@@ -67,8 +67,9 @@ def styles(apps: Sequence[tuple[str, str]]) -> dict[str, Style]:
 
 
 def inline_data(rows: Sequence[Mapping[str, Any]]) -> alt.InlineData:
-    """Rows as they stand in the chart itself."""
-    return alt.InlineData(values=[dict(row) for row in rows])
+    """Rows as they are in the chart itself."""
+    # a tuple: Altair copies a list with all that is in it, each time that a chart is changed
+    return alt.InlineData(values=tuple(dict(row) for row in rows))
 
 
 def app_colour() -> alt.Color:
@@ -496,7 +497,7 @@ def quick_ratio(periods: Sequence[GrowthPeriod]) -> alt.LayerChart:
 
 def specification(chart: alt.LayerChart) -> dict[str, Any]:
     """The Vega-Lite JSON of a chart, without Altair's default theme (the page has its own)."""
-    spec: dict[str, Any] = chart.to_dict()
+    spec: dict[str, Any] = chart.to_dict(validate=False)
     spec.pop("config", None)
     return spec
 

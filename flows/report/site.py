@@ -11,6 +11,8 @@ from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
+from altair.utils.schemapi import debug_mode
+
 from flows.errors import AfterhypeError
 from flows.report import charts, queries, wording
 from flows.report.app_page import render_app
@@ -19,7 +21,7 @@ from flows.report.downloads import Download, lay_out
 from flows.report.explore import explorer
 from flows.report.glossary import Term, read_terms
 from flows.report.queries import CohortRow, Curve, GateResult
-from flows.report.rendering import Figure, Links, document
+from flows.report.rendering import Figure, Links, document, vega_bundle
 from flows.report.slugs import slugs
 
 TABLE_DAYS = (1, 3, 7, 14, 30, 60, 90)
@@ -52,7 +54,12 @@ class Page:
 
 
 def write_site(
-    marts: Path, target: Path, *, dbt_docs: Path | None = None, data_docs: Path | None = None
+    marts: Path,
+    target: Path,
+    *,
+    kept_in: Path | None = None,
+    dbt_docs: Path | None = None,
+    data_docs: Path | None = None,
 ) -> Path:
     """Write `target/index.html` from the published marts file and return its path.
 
@@ -63,6 +70,7 @@ def write_site(
     `dbt_docs` is dbt's static docs page (one file, copied to `target/dbt/index.html`); `data_docs`
     is the folder of Great Expectations' Data Docs (copied to `target/data_docs/`). What an earlier
     call copied there is replaced; without the argument it is removed, and no link leads to it.
+    `kept_in` is a folder for what every site has in common and takes seconds to make.
 
     Raises AfterhypeError if the marts file is missing, is not a published marts file, or a
     document that was given does not exist.
@@ -81,23 +89,28 @@ def write_site(
     (target / ".nojekyll").touch()
     terms = read_terms()
     index = target / "index.html"
-    index.write_text(render(contents, links, addresses, terms, downloads), encoding="utf-8")
+    vega = vega_bundle(kept_in)
+    # Altair checks each part of each plot against its schema as often as it is copied, which takes
+    # as long as all the rest; the tests draw every plot in a browser
+    with debug_mode(False):
+        page = render(contents, links, addresses, terms, downloads, vega)
+        index.write_text(page, encoding="utf-8")
+        _write_app_pages(contents, target, addresses, links, vega)
     (target / links.glossary).write_text(
         document("glossary.html.j2", [], marts=contents, links=links, terms=terms), encoding="utf-8"
     )
-    _write_app_pages(contents, target, addresses, links)
     return index
 
 
 def _write_app_pages(
-    marts: Marts, target: Path, addresses: Mapping[str, str], links: Links
+    marts: Marts, target: Path, addresses: Mapping[str, str], links: Links, vega: str
 ) -> None:
     """A page per app; those of apps that are no longer tracked go."""
     shutil.rmtree(target / "apps", ignore_errors=True)
     if addresses:
         (target / "apps").mkdir()
     for app in marts.apps:
-        page = render_app(marts, app, links.from_below(), addresses)
+        page = render_app(marts, app, links.from_below(), addresses, vega)
         (target / addresses[app.app_id]).write_text(page, encoding="utf-8")
 
 
@@ -107,6 +120,7 @@ def render(
     app_pages: Mapping[str, str],
     terms: Sequence[Term],
     downloads: Sequence[Download],
+    vega: str,
 ) -> str:
     """The overview as one HTML document; `app_pages` has the address of each app's page."""
     look = charts.styles([(app.app_id, app.name) for app in marts.apps])
@@ -120,6 +134,7 @@ def render(
     return document(
         "page.html.j2",
         [*page.figures(), *([explored.figure] if explored else [])],
+        vega=vega,
         explore=explored.data if explored else None,
         explored=explored,
         marts=marts,

@@ -6,6 +6,7 @@ import hashlib
 import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Literal, get_args
 
 import duckdb
 
@@ -17,13 +18,25 @@ DUCKDB = f"duckdb {duckdb.__version__}"
 """The engine that builds unless another one is named."""
 
 
+Input = Literal["events", "ranks", "installs", "reviews", "configuration"]
+"""What marts are made of. A build by arrival leaves alone what no changed input flows into."""
+
+INPUTS: tuple[Input, ...] = get_args(Input)
+
+_CONFIGURATION = ("raw.apps", "raw.app_store_ids", "raw.event_sources", "raw.launch_notes")
+
+
 @dataclass(frozen=True, kw_only=True)
 class Build:
-    """One build: by arrival, or of everything anew, and in words why."""
+    """One build: by arrival, or of everything anew, and in words why.
+
+    ``changed`` names the inputs that are not what they were at the last build.
+    """
 
     build_id: str
     by_arrival: bool
     reason: str
+    changed: tuple[Input, ...] = INPUTS
 
 
 def pending(con: duckdb.DuckDBPyConnection, sources: Sources) -> str | None:
@@ -76,23 +89,113 @@ def begin(
             "have been pruned under the old ones and cannot be counted anew. Put the old ones "
             "back, or land the old extracts into a new --home."
         )
+    by_arrival, reason = _decide(con, sources, engine, full)
+    inputs = _inputs(con)
+    changed = _changed(con, inputs) if by_arrival else INPUTS
+    con.execute(
+        "insert into ops.builds by name select ? as build_id, ? as definition, "
+        "? as is_by_arrival, ? as started_at, ? as inputs",
+        [build_id, _definition(sources, engine), by_arrival, now, json.dumps(inputs)],
+    )
+    return Build(build_id=build_id, by_arrival=by_arrival, reason=reason, changed=changed)
+
+
+def will_be_by_arrival(con: duckdb.DuckDBPyConnection, sources: Sources, engine: str) -> bool:
+    """Whether a build that began now could go on from what stands."""
+    return _decide(con, sources, engine, full=False)[0]
+
+
+def _decide(
+    con: duckdb.DuckDBPyConnection, sources: Sources, engine: str, full: bool
+) -> tuple[bool, str]:
+    """Whether a build can go on from what stands, and in words why."""
     definition, last = _definition(sources, engine), _last(con)
     if full:
-        by_arrival, reason = False, "it was asked for"
-    elif last is None:
-        by_arrival, reason = False, "nothing was built yet"
-    elif last[1] is None:
-        by_arrival, reason = False, "the last build was not finished"
-    elif last[0].split(" ")[0] != definition.split(" ")[0]:
-        by_arrival, reason = False, "the definitions have changed"
-    elif last[0] != definition:
-        by_arrival, reason = False, "the engine has changed"
-    else:
-        by_arrival, reason = True, "the last build left all in order"
-    con.execute(
-        "insert into ops.builds values (?, ?, ?, ?, null)", [build_id, definition, by_arrival, now]
+        return False, "it was asked for"
+    if last is None:
+        return False, "nothing was built yet"
+    if last[1] is None:
+        return False, "the last build was not finished"
+    if last[0].split(" ")[0] != definition.split(" ")[0]:
+        return False, "the definitions have changed"
+    if last[0] != definition:
+        return False, "the engine has changed"
+    return True, "the last build left all in order"
+
+
+def _inputs(con: duckdb.DuckDBPyConnection) -> dict[Input, str]:
+    """A hash of each input: equal ones are the same rows in the raw tables."""
+    configuration = " union all ".join(
+        f"select '{table}' as name, to_json(given)::varchar as line from {table} as given"
+        for table in _CONFIGURATION
     )
-    return Build(build_id=build_id, by_arrival=by_arrival, reason=reason)
+    rows: list[tuple[Input, str]] = con.execute(
+        f"""
+        with
+
+        ledger as (
+            select
+                kind as input,
+                concat_ws(
+                    ' ',
+                    extract_id,
+                    status,
+                    rows_landed,
+                    rows_rejected,
+                    -- a failed one is tried again by each run, and still brings nothing
+                    if(status = 'failed', null, landed_at)
+                ) as line,
+            from raw.extracts
+        ),
+
+        snapshots as (
+            select 'ranks' as input, concat_ws(' ', status, count(*), max(landed_at)) as line
+            from raw.chart_snapshots
+            group by status
+        ),
+
+        prunings as (
+            select 'events' as input, pruned_at::varchar as line from ops.prunings
+        ),
+
+        configuration as (
+            select 'configuration' as input, concat_ws(' ', name, line) as line
+            from ({configuration})
+        ),
+
+        lines as (
+            from ledger
+            union all from snapshots
+            union all from prunings
+            union all from configuration
+        )
+
+        select input, md5(string_agg(line, chr(10) order by line)) from lines group by input
+        """
+    ).fetchall()
+    return dict(rows)
+
+
+def _changed(con: duckdb.DuckDBPyConnection, inputs: dict[Input, str]) -> tuple[Input, ...]:
+    """The inputs that differ from those of the last build; all where it did not note them.
+
+    Also all where the sources file says something else: it moves watermarks, and with them users
+    whom no event has touched.
+    """
+    row = con.execute(
+        "select inputs from ops.builds order by started_at desc, rowid desc limit 1"
+    ).fetchone()
+    if row is None or row[0] is None:
+        return INPUTS
+    before = json.loads(row[0])
+    if inputs.get("configuration") != before.get("configuration"):
+        return INPUTS
+    disturbed = con.execute("select 1 from ops.disturbed_events limit 1").fetchone()
+    return tuple(
+        name
+        for name in INPUTS
+        if inputs.get(name) != before.get(name) or (name == "events" and disturbed)
+    )
 
 
 def finish(con: duckdb.DuckDBPyConnection, build: Build) -> None:

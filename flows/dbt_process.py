@@ -12,12 +12,10 @@ import pickle
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
-from typing import IO, Any
-
-import cloudpickle
+from dataclasses import dataclass, field, replace
+from typing import IO
 
 from flows.errors import TransformError
 from flows.settings import PROJECT_ROOT
@@ -27,38 +25,56 @@ _NO_WORD_OF_LEAKS = "ignore:resource_tracker:UserWarning"
 
 
 @dataclass(frozen=True, kw_only=True)
-class DbtFailure:
-    """One node that failed: such as ("model", "app_scorecard", what dbt says of it)."""
+class DbtNode:
+    """What one node of a dbt command came to; ``message`` is dbt's."""
 
     resource_type: str
     name: str
+    seconds: float
+    failed: bool
     message: str
 
 
 @dataclass(frozen=True, kw_only=True)
 class DbtOutcome:
-    """What one dbt command came to; ``error`` is why it did not run at all."""
+    """What one dbt command came to; ``error`` is why it did not run at all.
 
-    nodes: int = 0
+    ``cpu_seconds`` are those of dbt's process since the answer before.
+    """
+
     success: bool
-    failures: tuple[DbtFailure, ...] = ()
+    nodes: tuple[DbtNode, ...] = ()
     error: str | None = None
+    cpu_seconds: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True)
 class DbtRequest:
-    """A dbt command. ``context`` is a Prefect flow run's: its models then show as tasks of it."""
+    """A dbt command, such as ("build", "--select", "app_scorecard").
 
-    arguments: tuple[str, ...]
+    ``options`` say which project, profile and variables; ``environment`` is what profiles.yml
+    reads. Requests of equal ``parsed_as`` share what dbt has parsed.
+    """
+
+    command: tuple[str, ...]
+    options: tuple[str, ...]
     environment: Mapping[str, str]
-    context: Mapping[str, Any] | None = None
+    parsed_as: str
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True)
 class _Child:
     process: subprocess.Popen[bytes]
     requests: IO[bytes]
     answers: IO[bytes]
+    unread: int = 0
+    """Answers to come that nobody waits for."""
+    prepared: set[str] = field(default_factory=set)
+    """What it was asked to parse beforehand."""
+
+    def ask(self, request: DbtRequest) -> None:
+        pickle.dump(request, self.requests)
+        self.requests.flush()
 
     def end(self) -> None:
         """Kill the process and wait until it is gone: nothing of it writes any more."""
@@ -71,32 +87,48 @@ class _Child:
 
 _one_command = threading.Lock()
 _child: _Child | None = None
+_cpu_seconds = 0.0
 
 
-def run_dbt(
-    arguments: Sequence[str],
-    environment: Mapping[str, str],
-    context: Mapping[str, Any] | None = None,
-) -> DbtOutcome:
-    """Run one dbt command, with ``environment`` set for its length.
+def dbt_cpu_seconds() -> float:
+    """CPU seconds of all dbt commands that this process has had an answer to."""
+    return _cpu_seconds
+
+
+def prepare_dbt(request: DbtRequest) -> None:
+    """Have dbt parse the project for a later request, and do not wait for its answer.
+
+    Nothing happens where it was asked for before. Whatever is wrong, the later request says it.
+    """
+    with _one_command, suppress(BrokenPipeError):
+        child = _living_child()
+        if request.parsed_as not in child.prepared:
+            child.prepared.add(request.parsed_as)
+            child.ask(replace(request, command=("parse",)))
+            child.unread += 1
+
+
+def run_dbt(request: DbtRequest) -> DbtOutcome:
+    """Run one dbt command and wait for its end.
 
     The process is kept for the next command, since importing dbt takes seconds; it ends with this
     one, however this one ends. An exception that breaks the wait off, such as a time limit or
     Ctrl-C, kills it before it goes on. Raises TransformError when it dies.
     """
-    request = DbtRequest(arguments=tuple(arguments), environment=environment, context=context)
     with _one_command:
         child = _living_child()
         try:
-            cloudpickle.dump(request, child.requests)
-            child.requests.flush()
-            outcome = pickle.load(child.answers)
+            child.ask(request)
+            while child.unread:
+                _read_answer(child)
+                child.unread -= 1
+            outcome = _read_answer(child)
         except (EOFError, BrokenPipeError) as error:
             with suppress(subprocess.TimeoutExpired):  # for its own exit code
                 child.process.wait(timeout=10)
             end_dbt()
             raise TransformError(
-                f"dbt {arguments[0]}: its process ended before its time, with "
+                f"dbt {request.command[0]}: its process ended before its time, with "
                 f"{child.process.returncode}. A negative number is a signal's: -9 most often means "
                 "that the machine ran out of memory; lower AFTERHYPE_MEMORY_LIMIT or "
                 "AFTERHYPE_THREADS. The next run builds everything anew."
@@ -104,7 +136,14 @@ def run_dbt(
         except BaseException:
             end_dbt()
             raise
+    return outcome
+
+
+def _read_answer(child: _Child) -> DbtOutcome:
+    global _cpu_seconds
+    outcome = pickle.load(child.answers)
     assert isinstance(outcome, DbtOutcome)
+    _cpu_seconds += outcome.cpu_seconds
     return outcome
 
 
@@ -133,7 +172,7 @@ def _start() -> _Child:
         process = subprocess.Popen(
             [
                 *(sys.executable, "-W", _NO_WORD_OF_LEAKS),
-                *("-m", "flows.dbt_tasks", str(writable)),
+                *("-m", "flows.dbt_child", str(writable)),
             ],
             stdin=subprocess.PIPE,
             pass_fds=[writable],

@@ -1,14 +1,18 @@
-"""Run dbt on the warehouse: build the marts, write the dbt docs."""
+"""Run dbt on the warehouse: build a layer of the models, write the dbt docs."""
 
 from __future__ import annotations
 
+import hashlib
+import importlib.metadata
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Literal
 
-from flows.dbt_process import DbtOutcome, run_dbt
+from flows.builds import INPUTS, Input
+from flows.dbt_process import DbtNode, DbtOutcome, DbtRequest, run_dbt
 from flows.definition import dbt_variables
 from flows.errors import TransformError
 from flows.lake.location import lake_of
@@ -21,48 +25,187 @@ from flows.warehouse import connect
 DBT_PROJECT = PROJECT_ROOT / "dbt_project"
 PROFILES = PROJECT_ROOT / "profiles"
 
-FlowRunContext = Mapping[str, Any]
-"""A Prefect flow run's context (flows.dbt_context), as whose tasks the models show."""
+Layer = Literal["counts", "marts"]
+"""What dbt builds in one go: all that is counted, and after the outlook what is published."""
+
+_FOLDERS: Mapping[Layer, tuple[str, ...]] = {
+    "counts": ("path:seeds", "path:models/staging", "path:models/intermediate"),
+    "marts": ("path:models/marts", "path:models/semantic"),
+}
+
+_TESTED_WITH: Mapping[Layer, tuple[str, ...]] = {
+    "counts": (),
+    "marts": ("path:models/outlook", "path:tests"),
+}
+"""Where the data tests are that go with a layer, beside its own folders."""
+
+_SOURCES: Mapping[Input, tuple[str, ...]] = {
+    "events": (
+        "source:raw.app_events",
+        "source:raw.user_aliases",
+        "source:raw.pruned_user_days",
+        "source:raw.pruned_extract_days",
+        "source:ops.built_extracts",
+        "source:ops.disturbed_events",
+    ),
+    "ranks": ("source:raw.chart_snapshots", "source:raw.chart_ranks"),
+    "installs": ("source:raw.store_installs",),
+    "reviews": ("source:raw.app_reviews",),
+    "configuration": (
+        "source:raw.apps",
+        "source:raw.app_store_ids",
+        "source:raw.event_sources",
+        "source:raw.launch_notes",
+    ),
+}
+"""The dbt sources of each input of a build. The ledger, raw.extracts, changes with each of them."""
+
+OUTLOOK_INPUTS: frozenset[Input] = frozenset({"events", "ranks"})
+"""The inputs that flow into the outlook."""
+
+_EVERY_BUILD = "tag:every_build"
+"""The models that show the ledger itself."""
 
 
-def build_marts(
-    settings: Settings,
-    sources: Sources,
-    *,
-    by_arrival: bool = False,
-    raw_from: Path | None = None,
-    spark: HandedOver | None = None,
-    context: FlowRunContext | None = None,
-) -> Path:
-    """Build every model, run the data tests that go with a build, and let go of the warehouse.
+@dataclass(frozen=True, kw_only=True)
+class Dbt:
+    """How dbt is to run on a home: with which variables, on which engine.
 
-    Returns dbt's manifest of the build. ``spark`` is what a build on Spark is given; its tables
-    stay in the lake.
-
-    Tests of user-level grains and of the marts go with a rebuild aside (``raw_from``) only.
     ``by_arrival`` adds what has changed since the last finished build to what stands; otherwise all
-    is made anew. ``raw_from`` is another warehouse, to be attached, of which this one's raw tables
-    are views. Raises TransformError naming each model or test that failed, with dbt's message.
+    is made anew. ``events_in_lake`` says whether raw.app_events reads files of a lake, which may
+    not be where a changed sources file wants it. ``raw_from`` is another warehouse, of which this
+    one's raw tables are views; ``spark`` is what a build on Spark is given, whose tables stay in
+    the lake.
     """
+
+    settings: Settings
+    sources: Sources
+    by_arrival: bool = False
+    events_in_lake: bool = False
+    raw_from: Path | None = None
+    spark: HandedOver | None = None
+
+    @property
+    def target(self) -> Path:
+        """Where dbt writes, and keeps what it has parsed until a file or a variable changes.
+
+        Builds by arrival have a folder of their own, and so do those on Spark: one parse for all
+        would be thrown away by each.
+        """
+        name = "target_by_arrival" if self.by_arrival else "target"
+        return self.settings.dbt_dir / (f"{name}_on_spark" if self.spark else name)
+
+    @property
+    def manifest(self) -> Path:
+        """dbt's description of the project, once a command has run."""
+        return self.target / "manifest.json"
+
+    def request(self, *command: str) -> DbtRequest:
+        """A command for dbt's process."""
+        variables = json.dumps(
+            dbt_variables(self.sources) | {"by_arrival": self.by_arrival}, sort_keys=True
+        )
+        environment = _environment(self)
+        return DbtRequest(
+            command=command,
+            options=(
+                *("--vars", variables),
+                *("--project-dir", str(DBT_PROJECT), "--profiles-dir", str(PROFILES)),
+                *("--target-path", str(self.target)),
+                *("--log-path", str(self.settings.dbt_dir / "logs")),
+                # what nobody reads takes half a second each time; Spark's tables are found by it
+                *(() if self.spark or command[0] == "docs" else ("--no-write-json",)),
+            ),
+            environment=environment,
+            parsed_as=json.dumps(
+                [variables, *(environment.get(name) for name in _PARSED_WITH)], sort_keys=True
+            ),
+        )
+
+
+_PARSED_WITH = ("AFTERHYPE_DBT_TARGET", "AFTERHYPE_SCHEMA_PREFIX", "AFTERHYPE_LAKE")
+"""What of the environment is in what dbt has parsed: names, not where the warehouse's file is."""
+
+
+def build_layer(dbt: Dbt, layer: Layer, changed: Collection[Input] = INPUTS) -> tuple[DbtNode, ...]:
+    """Build a layer's models and let go of the warehouse; returns what each node came to.
+
+    A build by arrival runs those models only that a ``changed`` input flows into. Data tests go
+    with the counts, but for tests of user-level grains; those of the marts, whose statements the
+    gate makes, go with a rebuild that is compared (``raw_from``), as all others do. Raises
+    TransformError naming each model or test that failed, with dbt's message.
+    """
+    selected: list[str] = [*_FOLDERS[layer]]
+    excluded = [*_TESTED_ELSEWHERE]
+    if dbt.raw_from:
+        selected += _TESTED_WITH[layer]
+        excluded = []
+    elif dbt.by_arrival:
+        # few criteria, since dbt looks at every node for each of them
+        selected = [f"{source}+" for name in sorted(changed) for source in _SOURCES[name]]
+        if OUTLOOK_INPUTS & set(changed):
+            selected.append("source:outlook+")
+        selected.append(_EVERY_BUILD)
+        excluded += [folder for name in _FOLDERS if name != layer for folder in _FOLDERS[name]]
+        # the definitions are the same as those of the last build, and so are views
+        excluded.append("config.materialized:view")
     # unit tests check the code, not the data: they run in `make test`, not with every day's data
-    command = ["build", "--exclude-resource-type", "unit_test"]
-    if not raw_from:
-        command += ["--exclude", "tag:user_level", "tag:mart_level"]
-    variables = _variables(sources, by_arrival)
-    environment = _environment(settings, raw_from, spark)
-    arguments = dbt_arguments(settings, variables, spark)
-    _run([*command, *arguments], settings, environment, context)
-    return _target(settings, variables, spark) / "manifest.json"
+    command = ["build", "--exclude-resource-type", "unit_test", "--indirect-selection", "empty"]
+    command += ["--select", *selected]
+    command += ["--exclude", *excluded] if excluded else []
+    return _run(dbt, command).nodes
+
+
+_TESTED_ELSEWHERE = (
+    "tag:user_level",
+    "path:models/marts,resource_type:test",  # by the mart gate
+    "path:models/semantic,resource_type:test",
+    "path:models/staging,resource_type:test",  # by the raw contract's keys and checks
+    "path:seeds,resource_type:test",  # by `make test`: a seed is code
+    "path:tests",  # by the mart gate
+    "path:models/outlook",
+)
+"""Data tests that do not go with a build."""
 
 
 def write_docs(settings: Settings, sources: Sources) -> Path:
-    """Write the dbt docs as one self-contained page and return its path."""
-    variables = _variables(sources, by_arrival=False)
-    command = ["docs", "generate", "--static", *dbt_arguments(settings, variables)]
-    _run(command, settings, _environment(settings), None)
-    page = _target(settings, variables) / "static_index.html"
+    """Write the dbt docs as one self-contained page and return its path.
+
+    It takes seconds and comes out the same as long as the project, its variables and the tables'
+    columns are: the page is kept with a hash of these.
+    """
+    with connect(settings, read_only=True) as con:
+        in_lake = lake_of(con) is not None
+        catalogue = con.execute(_CATALOGUE).fetchall()
+    dbt = Dbt(settings=settings, sources=sources, events_in_lake=in_lake)
+    page, note = dbt.target / "static_index.html", dbt.target / "static_index.made_of"
+    made_of = _hash_of_docs(dbt, catalogue)
+    if page.exists() and note.exists() and note.read_text(encoding="utf-8") == made_of:
+        return page
+    note.unlink(missing_ok=True)  # a page that is written in part is made of nothing
+    _run(dbt, ["docs", "generate", "--static"])
     page.write_text(_tidy(page.read_text(encoding="utf-8"), settings), encoding="utf-8")
+    note.write_text(made_of, encoding="utf-8")
     return page
+
+
+_CATALOGUE = """
+    select schema_name, table_name, column_name, data_type, comment
+    from duckdb_columns()
+    where database_name = current_database() and not internal
+    order by schema_name, table_name, column_index
+"""
+"""What dbt's page says of a warehouse: columns, types and comments, never how many rows."""
+
+
+def _hash_of_docs(dbt: Dbt, catalogue: Sequence[tuple[object, ...]]) -> str:
+    digest = hashlib.sha256(importlib.metadata.version("dbt-core").encode())
+    digest.update(json.dumps(dbt_variables(dbt.sources), sort_keys=True).encode())
+    digest.update(repr(catalogue).encode())
+    for path in sorted(DBT_PROJECT.rglob("*")):
+        if path.suffix in (".csv", ".md", ".sql", ".yml"):
+            digest.update(str(path.relative_to(DBT_PROJECT)).encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()
 
 
 def _tidy(html: str, settings: Settings) -> str:
@@ -74,81 +217,43 @@ def _tidy(html: str, settings: Settings) -> str:
     return html.replace('xlink:href="{{', 'ng-attr-xlink:href="{{')
 
 
-def _variables(sources: Sources, by_arrival: bool) -> dict[str, Any]:
-    return dbt_variables(sources) | {"by_arrival": by_arrival}
-
-
-def _target(settings: Settings, variables: dict[str, Any], spark: HandedOver | None = None) -> Path:
-    """Where dbt writes, and keeps what it has parsed until a file or a variable changes.
-
-    Builds by arrival have a folder of their own, and so do those on Spark: one parse for all would
-    be thrown away by each.
-    """
-    name = "target_by_arrival" if variables.get("by_arrival") else "target"
-    return settings.dbt_dir / (f"{name}_on_spark" if spark else name)
-
-
-def dbt_arguments(
-    settings: Settings, variables: dict[str, Any], spark: HandedOver | None = None
-) -> list[str]:
-    """The options that every dbt command of this home shares."""
-    return [
-        "--vars",
-        json.dumps(variables),
-        "--project-dir",
-        str(DBT_PROJECT),
-        "--profiles-dir",
-        str(PROFILES),
-        "--target-path",
-        str(_target(settings, variables, spark)),
-        "--log-path",
-        str(settings.dbt_dir / "logs"),
-    ]
-
-
-def _run(
-    command: Sequence[str],
-    settings: Settings,
-    environment: Mapping[str, str],
-    context: FlowRunContext | None,
-) -> None:
-    outcome = run_dbt(command, environment, context)
+def _run(dbt: Dbt, command: Sequence[str]) -> DbtOutcome:
+    outcome = run_dbt(dbt.request(*command))
     if outcome.error:
         raise TransformError(f"dbt {command[0]} did not run: {outcome.error}")
     if not outcome.success:
-        raise TransformError(_failures(command[0], outcome, settings))
+        raise TransformError(_failures(command[0], outcome, dbt.settings))
+    return outcome
 
 
 def _failures(command: str, outcome: DbtOutcome, settings: Settings) -> str:
-    failed = outcome.failures
+    failed = [node for node in outcome.nodes if node.failed]
     lines = [f"  {node.resource_type} {node.name}: {node.message}" for node in failed]
     return "\n".join(
         [
-            f"dbt {command}: {len(failed)} of {outcome.nodes} failed; nothing was published",
+            f"dbt {command}: {len(failed)} of {len(outcome.nodes)} failed; nothing was published",
             *lines,
             f"  The whole log: {settings.dbt_dir / 'logs' / 'dbt.log'}",
         ]
     )
 
 
-def _environment(
-    settings: Settings, raw_from: Path | None = None, spark: HandedOver | None = None
-) -> dict[str, str]:
+def _environment(dbt: Dbt) -> dict[str, str]:
     """What profiles.yml reads, for the length of a dbt command."""
+    settings = dbt.settings
     ours = {
         "AFTERHYPE_WAREHOUSE": str(settings.warehouse_path),
-        "AFTERHYPE_DBT_KEEPS_OPEN": "True",  # flows.dbt_tasks closes it
+        "AFTERHYPE_DBT_KEEPS_OPEN": "True",  # flows.dbt_child closes it
         "DO_NOT_TRACK": "1",
     }
-    with connect(settings, read_only=True) as con:
-        if lake_of(con):  # where the events are, which may not be where a changed file wants them
-            ours["AFTERHYPE_DBT_TARGET"] = "duckdb_lake"
-    if raw_from:
-        ours["AFTERHYPE_RAW_FROM"] = str(raw_from)
+    if dbt.events_in_lake:
+        ours["AFTERHYPE_DBT_TARGET"] = "duckdb_lake"
+    if dbt.raw_from:
+        ours["AFTERHYPE_RAW_FROM"] = str(dbt.raw_from)
     if settings.threads:
         ours["AFTERHYPE_THREADS"] = str(settings.threads)
     if settings.memory_limit:
         ours["AFTERHYPE_MEMORY_LIMIT"] = settings.memory_limit
-    if spark:
-        ours |= spark_environment(settings, spark)
+    if dbt.spark:
+        ours |= spark_environment(settings, dbt.spark)
     return ours

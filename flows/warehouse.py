@@ -267,6 +267,8 @@ create table if not exists ops.builds (
     started_at timestamp not null,
     finished_at timestamp,
 );
+-- JSON: a hash of each input of the build, so that the next one knows what has changed
+alter table ops.builds add column if not exists inputs varchar;
 -- the extracts whose events the marts hold since the last finished build
 create table if not exists ops.built_extracts (extract_id varchar primary key);
 -- built events that have since been hidden, deleted or moved to another extract: their user-days
@@ -276,6 +278,74 @@ create table if not exists ops.disturbed_events (
     app_id varchar not null,
     user_key uuid not null,
     event_time timestamp not null,
+);
+
+-- what the outlook fits to the counts of a build, shown by the marts: dbt_project/models/outlook
+create schema if not exists outlook;
+create table if not exists outlook.forecast_backtest (
+    app_id varchar not null,
+    as_of date not null,
+    known_on date not null,
+    definition varchar not null,
+    day_n integer not null,
+    method varchar not null,
+    users bigint not null,
+    observed_days integer not null,
+    forecast_rate double,
+    actual_rate double,
+    ci_low double,
+    ci_high double,
+    log_miss double,
+    log_error double,
+);
+create table if not exists outlook.forecasts (
+    app_id varchar not null,
+    cohort_group varchar not null,
+    definition varchar not null,
+    day_n integer not null,
+    as_of date not null,
+    users bigint not null,
+    observed_users bigint not null,
+    observed_days integer not null,
+    status varchar not null,
+    reason varchar,
+    forecast_rate double,
+    ci_low double,
+    ci_high double,
+    power_law_rate double,
+    sbg_rate double,
+    power_law_weight double,
+    completes_on date,
+);
+create table if not exists outlook.forecast_curves (
+    app_id varchar not null,
+    day_n integer not null,
+    forecast_rate double not null,
+    ci_low double not null,
+    ci_high double not null,
+);
+create table if not exists outlook.verdicts (
+    app_id varchar not null,
+    as_of date not null,
+    verdict varchar not null,
+    verdict_confidence double,
+    verdict_reason_1 varchar,
+    verdict_reason_2 varchar,
+    verdict_reason_3 varchar,
+    verdict_would_change varchar,
+    verdict_next_on date,
+    verdict_next varchar,
+);
+create table if not exists outlook.rank_decays (
+    store varchar not null,
+    storefront varchar not null,
+    chart varchar not null,
+    genre varchar not null,
+    store_app_id varchar not null,
+    decay_per_day double not null,
+    decay_ci_low double,
+    decay_ci_high double,
+    decay_days integer not null,
 );
 
 -- each pruning of raw events, and by which definitions what is kept of them was made
@@ -322,6 +392,16 @@ create table if not exists ops.lake_files (
 
 -- recognises another user key, which would turn every user into two
 create table if not exists ops.user_key (fingerprint varchar not null);
+
+-- how long the steps of the last runs took, in their order
+create table if not exists ops.run_steps (
+    run_id varchar not null,
+    step_number integer not null,
+    step varchar not null,
+    started_at timestamp not null,
+    seconds double not null,
+    cpu_seconds double not null, -- of the run's process and of dbt's
+);
 
 -- the extracts that a publication was made of, for those to which a later one may be compared
 create table if not exists ops.publication_extracts (

@@ -14,6 +14,8 @@ import duckdb
 import pytest
 from dbt.cli.main import dbtRunner
 
+from flows.outlook.fitting import fit_outlook
+from flows.outlook.rules import VerdictRules
 from flows.settings import PROJECT_ROOT
 from flows.warehouse import create_schemas
 from tests import oracle
@@ -162,7 +164,14 @@ def build(home: Path, history: str) -> Path:
     with duckdb.connect(str(home / "warehouse.duckdb")) as con:
         create_schemas(con)
         con.execute(history)
-    dbt(home, "build", "--exclude-resource-type", "unit_test")
+    no_unit_tests = ("build", "--exclude-resource-type", "unit_test")
+    each_by_itself = ("--indirect-selection", "empty", "--select")
+    counts = ("path:seeds", "path:models/staging", "path:models/intermediate")
+    dbt(home, *no_unit_tests, *each_by_itself, *counts)
+    with duckdb.connect(str(home / "warehouse.duckdb")) as con:
+        fit_outlook(con, VARS["horizon_days"], VerdictRules())
+    the_rest = ("path:models/marts", "path:models/semantic", "path:models/outlook", "path:tests")
+    dbt(home, *no_unit_tests, *each_by_itself, *the_rest)
     return home
 
 

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from flows import dbt_process
-from flows.dbt_process import end_dbt, run_dbt
+from flows.dbt_process import DbtRequest, dbt_cpu_seconds, end_dbt, prepare_dbt, run_dbt
 from flows.errors import TimeLimitExceeded
 from flows.settings import Settings
 from flows.time_limit import time_limit
@@ -44,16 +44,37 @@ def slow_project(tmp_path):
     return settings, ["--project-dir", str(project), "--profiles-dir", str(project)]
 
 
+def request(options, *command):
+    return DbtRequest(
+        command=command, options=tuple(options), environment={}, parsed_as=" ".join(options)
+    )
+
+
+def test_what_is_prepared_is_parsed_once(slow_project):
+    _, options = slow_project
+    end_dbt()
+    prepare_dbt(request(options, "run"))
+    prepare_dbt(request(options, "run"))
+    assert dbt_process._child.unread == 1
+    before = dbt_cpu_seconds()
+    assert run_dbt(request(options, "parse")).success
+    assert dbt_process._child.unread == 0
+    parsing = dbt_cpu_seconds() - before
+    assert run_dbt(request(options, "parse")).success
+    assert dbt_cpu_seconds() - before - parsing < parsing / 10  # it was in memory
+    end_dbt()
+
+
 def test_a_build_over_its_time_is_ended_for_good(slow_project):
     settings, options = slow_project
-    assert run_dbt(["parse", *options], {}).success  # the limit is not spent on importing dbt
+    assert run_dbt(request(options, "parse")).success  # the limit is not spent on importing dbt
     began = time.monotonic()
     with (
         pytest.raises(TimeLimitExceeded, match="AFTERHYPE_TIME_LIMIT_MINUTES"),
         writer(settings),
         time_limit(8 / 60),
     ):
-        run_dbt(["run", *options], {})
+        run_dbt(request(options, "run"))
     assert time.monotonic() - began < 60
     assert dbt_process._child is None  # killed, and waited for
     with writer(settings.model_copy(update={"writer_wait_seconds": 0})), connect(settings) as con:
@@ -95,9 +116,15 @@ def test_dbt_dies_with_the_run_that_started_it(slow_project):
     script = (
         "import os, sys\n"
         "from flows import dbt_process\n"
-        "dbt_process.run_dbt(['parse', *sys.argv[1:]], {})\n"
+        "def run(*command):\n"
+        "    options = tuple(sys.argv[1:])\n"
+        "    request = dbt_process.DbtRequest(\n"
+        "        command=command, options=options, environment={}, parsed_as='slow'\n"
+        "    )\n"
+        "    dbt_process.run_dbt(request)\n"
+        "run('parse')\n"
         "print(dbt_process._child.process.pid, flush=True)\n"
-        "dbt_process.run_dbt(['run', *sys.argv[1:]], {})\n"
+        "run('run')\n"
     )
     run = subprocess.Popen([sys.executable, "-c", script, *options], stdout=subprocess.PIPE)
     pid = int(run.stdout.readline())
@@ -112,11 +139,11 @@ def test_dbt_dies_with_the_run_that_started_it(slow_project):
 
 def test_a_process_that_dies_says_so(slow_project):
     _, options = slow_project
-    assert run_dbt(["parse", *options], {}).success
+    assert run_dbt(request(options, "parse")).success
     dbt_process._child.process.kill()
     dbt_process._child.process.wait()
-    assert run_dbt(["parse", *options], {}).success  # another one is started
-    broken = run_dbt(["run", "--no-such-option", *options], {})
+    assert run_dbt(request(options, "parse")).success  # another one is started
+    broken = run_dbt(request(options, "run", "--no-such-option"))
     assert not broken.success
     assert "no-such-option" in broken.error
     end_dbt()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import duckdb
 
 from flows.lake.location import Lake, lake_of
@@ -28,6 +30,15 @@ CONTROL = (
     "ops.disturbed_events",
 )
 """What dbt reads of the warehouse as sources, beside the events."""
+
+OUTLOOK = (
+    "outlook.forecast_backtest",
+    "outlook.forecasts",
+    "outlook.forecast_curves",
+    "outlook.verdicts",
+    "outlook.rank_decays",
+)
+"""What is fitted to the counts before the marts are built, which read it as sources."""
 
 _AS_TEXT = ("UUID", "JSON")
 """Types that Spark does not read from Parquet."""
@@ -58,17 +69,22 @@ def export_control(con: duckdb.DuckDBPyConnection, lake: Lake, version: str) -> 
     folder = f"{lake.root}/control/{version}"
     store = lake.store()
     store.make_folder(f"control/{version}")
-    for table in CONTROL:
+    write_tables(con, folder, (*CONTROL, *OUTLOOK))
+    store.remove(
+        [path for path in store.files("control") if not path.startswith(f"control/{version}/")]
+    )
+    return folder
+
+
+def write_tables(con: duckdb.DuckDBPyConnection, folder: str, tables: Sequence[str]) -> None:
+    """Write tables of the warehouse into a folder of the lake, over what is there."""
+    for table in tables:
         columns = con.execute(f"describe {table}").fetchall()
         listed = ", ".join(_given(table, name, kind) for name, kind, *_ in columns)
         con.execute(
             f"copy (select {listed} from {table}) to {text_in_sql(f'{folder}/{table}.parquet')} "
             "(format parquet, compression zstd)"
         )
-    store.remove(
-        [path for path in store.files("control") if not path.startswith(f"control/{version}/")]
-    )
-    return folder
 
 
 def _given(table: str, column: str, kind: str) -> str:

@@ -10,6 +10,7 @@ import duckdb
 from flows.errors import AfterhypeError, ConfigurationError
 from flows.outlook import tables
 from flows.outlook.backtest import Experience
+from flows.outlook.fitting import app_histories, app_rank_days
 from flows.outlook.verdict import Verdict, judge
 from flows.settings import Settings
 from flows.sources import Sources
@@ -36,18 +37,9 @@ def replay(
     """
     with connect(settings, read_only=True) as con:
         try:
-            apps = {
-                history.app_id: history
-                for history in tables.histories(
-                    con.table("intermediate.int_cohort_sizes"),
-                    con.table("intermediate.int_retention_counts"),
-                    con.table("intermediate.int_bracket_counts"),
-                    con.table("intermediate.int_app_watermarks"),
-                    sources.horizon_days,
-                )
-            }
-            known = tables.outcomes(con.table("intermediate.int_forecast_backtest"))
-            ranks = tables.rank_days(con.table("marts.fct_app_ranks_daily"))
+            apps = {app.app_id: app for app in app_histories(con, sources.horizon_days)}
+            known = tables.outcomes(con.table("outlook.forecast_backtest"))
+            ranks = app_rank_days(con)
         except duckdb.CatalogException:
             raise AfterhypeError(
                 f"{settings.warehouse_path}: nothing is built yet. Run `afterhype run` first."

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import date
+from itertools import groupby
 from typing import Any
 
 import duckdb
@@ -15,6 +16,7 @@ from flows.outlook.backtest import DEFINITIONS, Outcome, calibrate
 from flows.outlook.curves import Floats
 from flows.outlook.forecast import T_95, TARGETS, Forecast, curve, forecast, look, months, of_month
 from flows.outlook.history import AppHistory, Dates, Mask
+from flows.outlook.rank_decay import RankDay, rank_decay
 from flows.outlook.verdict import ChartDay, Verdict
 
 Relation = duckdb.DuckDBPyRelation
@@ -65,6 +67,17 @@ CURVE_TYPES = {
     "forecast_rate": "float64",
     "ci_low": "float64",
     "ci_high": "float64",
+}
+
+CHART_APP = ("store", "storefront", "chart", "genre", "store_app_id")
+"""The columns that name an app in a chart."""
+
+DECAY_TYPES = {
+    **dict.fromkeys(CHART_APP, "string"),
+    "decay_per_day": "float64",
+    "decay_ci_low": "float64",
+    "decay_ci_high": "float64",
+    "decay_days": "Int64",
 }
 
 VERDICT_TYPES = {
@@ -178,10 +191,12 @@ def _bracket_counts(cohorts: Dates, rows: Columns) -> dict[tuple[int, int], Floa
 
 
 def rank_days(ranks: Relation) -> dict[str, list[ChartDay]]:
-    """Per tracked app its days on charts that were fetched: of several store ids the best one."""
+    """Per tracked app its days on charts that were fetched: of several store ids the best one.
+
+    The relation is that of int_tracked_ranks.
+    """
     rows = (
-        ranks.filter("state <> 'not_fetched' and app_id not like '%:%'")
-        .aggregate(
+        ranks.aggregate(
             "app_id, concat_ws(' ', store, storefront, chart, nullif(genre, 'all')) as chart, "
             "rank_date, min(best_rank) as best_rank, min(rank) as rank, max(depth) as depth",
             "app_id, store, storefront, chart, genre, rank_date",
@@ -198,7 +213,7 @@ def rank_days(ranks: Relation) -> dict[str, list[ChartDay]]:
 
 
 def outcomes(backtested: Relation) -> list[Outcome]:
-    """The rows of int_forecast_backtest as they were written."""
+    """The rows of outlook.forecast_backtest as they were written."""
     columns = ", ".join(
         f"{name}::date as {name}" if kind.startswith("datetime") else name
         for name, kind in OUTCOME_TYPES.items()
@@ -281,7 +296,7 @@ def forecast_curves(apps: Iterable[AppHistory], known: Sequence[Outcome]) -> lis
 
 
 def verdict_row(verdict: Verdict) -> dict[str, Any]:
-    """A verdict as a row of int_verdicts."""
+    """A verdict as a row of outlook.verdicts."""
     reasons = (*verdict.reasons, None, None, None)
     return {
         "app_id": verdict.app_id,
@@ -295,6 +310,28 @@ def verdict_row(verdict: Verdict) -> dict[str, Any]:
         "verdict_next_on": verdict.next_on,
         "verdict_next": verdict.next_step,
     }
+
+
+def rank_decays(observations: Relation) -> Iterator[dict[str, Any]]:
+    """How fast each tracked app's rank decays in each chart that it was observed on often enough.
+
+    The relation is that of int_decay_observations; slopes are rounded to 6 decimals.
+    """
+    observed = observations.project(
+        f"{', '.join(CHART_APP)}, days_after_peak, rank, worse_than"
+    ).order(f"{', '.join(CHART_APP)}, days_after_peak")
+    for chart_app, days in groupby(observed.fetchall(), key=lambda row: row[: len(CHART_APP)]):
+        decay = rank_decay(
+            [RankDay(days_after_peak=n, rank=rank, worse_than=depth) for *_, n, rank, depth in days]
+        )
+        if decay:
+            yield {
+                **dict(zip(CHART_APP, chart_app, strict=True)),
+                "decay_per_day": round(decay.per_day, 6),
+                "decay_ci_low": round(decay.ci_low, 6),
+                "decay_ci_high": round(decay.ci_high, 6),
+                "decay_days": decay.days,
+            }
 
 
 def frame(rows: Iterable[Any], types: dict[str, str]) -> pd.DataFrame:

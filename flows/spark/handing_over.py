@@ -5,7 +5,13 @@ from __future__ import annotations
 import duckdb
 
 from flows.errors import ConfigurationError
-from flows.lake.handover import Lake, export_control, ready_for_readers
+from flows.lake.handover import (
+    OUTLOOK,
+    Lake,
+    export_control,
+    ready_for_readers,
+    write_tables,
+)
 from flows.settings import Settings
 from flows.spark.target import HandedOver
 
@@ -27,6 +33,11 @@ def hand_over(con: duckdb.DuckDBPyConnection, settings: Settings, version: str) 
     return HandedOver(
         lake=lake, control=export_control(con, lake, version), prefix=settings.schema_prefix
     )
+
+
+def export_outlook(con: duckdb.DuckDBPyConnection, control: str) -> None:
+    """Give Spark what was fitted since the hand-over; ``control`` is the folder of the copies."""
+    write_tables(con, control, OUTLOOK)
 
 
 def forget_built(lake: Lake) -> None:

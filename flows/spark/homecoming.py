@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import duckdb
 
@@ -14,25 +14,30 @@ from flows.spark.tables import built_rows
 from flows.sql import text_in_sql
 
 
-def bring_home(con: duckdb.DuckDBPyConnection, lake: Lake, manifest: Path) -> None:
-    """Copy the marts into the warehouse with their comments, and show the intermediate tables.
+def bring_home(
+    con: duckdb.DuckDBPyConnection,
+    lake: Lake,
+    manifest: Path,
+    schema: Literal["intermediate", "marts"],
+) -> None:
+    """Copy the marts into the warehouse with their comments, or show the intermediate tables.
 
-    ``manifest`` is dbt's, of the build: it tells which models are tables, and what they mean. All
+    ``manifest`` is dbt's, of the build: it says which models are tables, and what they mean. All
     or nothing; the lake is only read.
     """
     models = [
         node
         for node in json.loads(manifest.read_text(encoding="utf-8"))["nodes"].values()
-        if node["resource_type"] == "model" and node["config"]["materialized"] in _TABLES
+        if node["resource_type"] == "model"
+        and node["config"]["schema"] == schema
+        and node["config"]["materialized"] in _TABLES
     ]
     con.begin()
     try:
+        con.execute(f"create schema if not exists {schema}")
         for model in models:
-            schema = model["config"]["schema"]
-            if schema in ("marts", "intermediate"):
-                con.execute(f"create schema if not exists {schema}")
-                _drop(con, schema, model["alias"])
-                _bring(con, lake, schema, model["alias"], as_table=schema == "marts")
+            _drop(con, schema, model["alias"])
+            _bring(con, lake, schema, model["alias"], as_table=schema == "marts")
             if schema == "marts":
                 _comment(con, model)
         con.commit()

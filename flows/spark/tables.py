@@ -20,8 +20,3 @@ def built_rows(con: duckdb.DuckDBPyConnection, lake: Lake, schema: str, table: s
     types = {column: kind for column, kind in PARTITIONS.items() if f"/{column}=" in first[0]}
     folders = f", hive_partitioning = true, hive_types = {types}" if types else ""
     return f"from read_parquet({files}{folders})"
-
-
-def python_answer(lake: Lake, model: str) -> str:
-    """The file in which a dbt model in Python leaves its rows for Spark."""
-    return f"{lake.root}/python_models/{model}.parquet"

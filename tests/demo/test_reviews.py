@@ -10,7 +10,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from flows.definition import dbt_variables
+from flows.dbt_process import run_dbt
 from flows.demo.generate import SEED
 from flows.demo.reviews import write_reviews
 from flows.demo.truth import ReviewTruth
@@ -18,7 +18,7 @@ from flows.land.configuration import write_configuration
 from flows.land.source import SourceLanding, land_files
 from flows.settings import PROJECT_ROOT, Settings
 from flows.sources import load_sources
-from flows.transform import dbt_arguments
+from flows.transform import Dbt
 from flows.warehouse import connect, create_schemas
 
 NOW = datetime(2026, 3, 1)
@@ -39,19 +39,15 @@ def truth(folder: Path) -> ReviewTruth:
 @pytest.fixture(scope="module")
 def landing(truth: ReviewTruth, folder: Path, settings: Settings) -> SourceLanding:
     """The feeds in a warehouse that holds nothing else, with dbt's tables of what they mention."""
-    from dbt.cli.main import dbtRunner
-
     written = load_sources(PROJECT_ROOT / "profiles" / "sources.yml")
     source = written.reviews[0].model_copy(update={"uri": (str(folder / "*.json"),)})
     with connect(settings) as con:
         create_schemas(con)
         write_configuration(con, written)
         landed = land_files(con, source, settings, NOW)
-    with pytest.MonkeyPatch.context() as environment:
-        environment.setenv("AFTERHYPE_WAREHOUSE", str(settings.warehouse_path))
-        for command in (["seed"], ["run", "--select", "+int_review_mentions"]):
-            options = [*dbt_arguments(settings, dbt_variables(written)), "--log-level", "none"]
-            assert dbtRunner().invoke([*command, *options]).success
+    dbt = Dbt(settings=settings, sources=written)
+    for command in (["seed"], ["run", "--select", "+int_review_mentions"]):
+        assert run_dbt(dbt.request(*command)).success
     return landed
 
 

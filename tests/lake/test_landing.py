@@ -3,7 +3,7 @@
 import duckdb
 
 from flows.compaction import compact
-from flows.lake.handover import CONTROL, export_control, ready_for_readers
+from flows.lake.handover import CONTROL, OUTLOOK, export_control, ready_for_readers
 from flows.lake.location import lake_of
 from flows.lake.upkeep import merge
 from flows.sources import Sources
@@ -137,8 +137,8 @@ def test_readers_are_given_the_committed_files_and_the_control_tables(homes, csv
     assert folder == f"{given.root}/control/run-2"
     assert not list((lake.lake / "control").glob("run-1/*")), old
     found = {p.name for p in (lake.lake / "control" / "run-2").iterdir()}
-    assert found == {f"{table}.parquet" for table in CONTROL}
-    for table in CONTROL:
+    assert found == {f"{table}.parquet" for table in (*CONTROL, *OUTLOOK)}
+    for table in (*CONTROL, *OUTLOOK):
         told = duckdb.execute(f"describe from '{_quoted(folder)}/{table}.parquet'").fetchall()
         kinds = {name: kind for name, kind, *_ in told}
         stands = lake.con.execute(f"describe {table}").fetchall()

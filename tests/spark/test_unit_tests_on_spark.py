@@ -5,10 +5,8 @@ from __future__ import annotations
 import pytest
 
 from flows.dbt_process import run_dbt
-from flows.definition import dbt_variables
 from flows.spark.handing_over import hand_over
-from flows.spark.target import environment
-from flows.transform import dbt_arguments
+from flows.transform import Dbt
 from flows.warehouse import connect
 from tests.spark.conftest import SparkHome
 
@@ -21,13 +19,10 @@ def test_unit_tests_pass(spark_home: SparkHome) -> None:
     with connect(run.settings) as con:
         handed = hand_over(con, run.settings, "unit-tests")
     # fixtures say when a day completes: in a zone whose clocks stay
-    zone = {"reporting_timezone": "UTC"}
-    variables = dbt_variables(run.sources) | zone | {"by_arrival": False}
+    zone = {"timezone": "UTC"}
+    dbt = Dbt(settings=run.settings, sources=run.sources.model_copy(update=zone), spark=handed)
     selection = ("--select", "test_type:unit", "--exclude", "tag:composes_texts")
-    outcome = run_dbt(
-        ["test", *selection, *dbt_arguments(run.settings, variables, handed)],
-        environment(run.settings, handed),
-    )
+    outcome = run_dbt(dbt.request("test", *selection))
     assert outcome.error is None
-    assert [f"{failure.name}: {failure.message}" for failure in outcome.failures] == []
-    assert outcome.nodes > 50
+    assert [f"{node.name}: {node.message}" for node in outcome.nodes if node.failed] == []
+    assert len(outcome.nodes) > 50

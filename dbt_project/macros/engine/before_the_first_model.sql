@@ -20,7 +20,7 @@
     other table as the copy that this build was given. Made anew each time: a copy is never changed.
 -#}
 {% macro spark__before_the_first_model() -%}
-    {%- set raw_tables = graph.sources.values() | selectattr('source_name', 'in', ['raw', 'ops']) | list -%}
+    {%- set raw_tables = graph.sources.values() | selectattr('source_name', 'in', ['raw', 'ops', 'outlook']) | list -%}
     {%- set schemas = [] -%}
     {%- for node in (graph.nodes.values() | list) + raw_tables -%}
         {%- if node.resource_type in ('model', 'seed', 'source') and node.schema not in schemas -%}

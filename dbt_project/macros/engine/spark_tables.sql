@@ -18,27 +18,16 @@
     {{ return(env_var('AFTERHYPE_LAKE') ~ '/build/' ~ schema_name[env_var('AFTERHYPE_SCHEMA_PREFIX') | length:]) }}
 {%- endmacro %}
 
-{% materialization table, adapter='spark', supported_languages=['sql', 'python'] -%}
+{% materialization table, adapter='spark' -%}
     {%- set standing = load_cached_relation(this) -%}
     {%- set target_relation = this.incorporate(type='table') -%}
     {{ run_hooks(pre_hooks) }}
-    {%- if model['language'] == 'python' -%}
-        {#- flows.spark.python_models runs it and leaves its rows in the lake -#}
-        {%- call statement('python', language='python') -%}
-            {{ compiled_code }}
-        {%- endcall -%}
-        {%- set query -%}
-            select * from parquet.`{{ env_var('AFTERHYPE_LAKE') }}/python_models/{{ this.identifier }}.parquet`
-        {%- endset -%}
-    {%- else -%}
-        {%- set query = compiled_code -%}
-    {%- endif -%}
-    {%- if standing and this.render() in query -%}
+    {%- if standing and this.render() in compiled_code -%}
         {#- what reads itself is written aside first -#}
         {%- set aside = this.incorporate(path={'identifier': this.identifier ~ '__aside'}, type='table') -%}
         {%- do run_query('drop table if exists ' ~ aside) -%}
         {%- call statement('main') -%}
-            {{ create_table_as(False, aside, query) }}
+            {{ create_table_as(False, aside, compiled_code) }}
         {%- endcall -%}
         {%- do adapter.drop_relation(standing) -%}
         {%- do run_query('alter table ' ~ aside ~ ' rename to ' ~ this) -%}
@@ -47,7 +36,7 @@
             {%- do adapter.drop_relation(standing) -%}
         {%- endif -%}
         {%- call statement('main') -%}
-            {{ create_table_as(False, target_relation, query) }}
+            {{ create_table_as(False, target_relation, compiled_code) }}
         {%- endcall -%}
     {%- endif -%}
     {{ run_hooks(post_hooks) }}

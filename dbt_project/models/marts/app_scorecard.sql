@@ -22,7 +22,7 @@ peaks as (
 ),
 
 verdicts as (
-    select * from {{ ref('int_verdicts') }}
+    select * from {{ source('outlook', 'verdicts') }}
 ),
 
 cohort_counts as (

@@ -1,7 +1,7 @@
 with
 
 outcomes as (
-    select * from {{ ref('int_forecast_backtest') }}
+    select * from {{ source('outlook', 'forecast_backtest') }}
 ),
 
 final as (

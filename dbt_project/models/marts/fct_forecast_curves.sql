@@ -1,7 +1,7 @@
 with
 
 expected as (
-    select * from {{ ref('int_forecast_curves') }}
+    select * from {{ source('outlook', 'forecast_curves') }}
 ),
 
 curves as (

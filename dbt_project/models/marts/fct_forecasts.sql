@@ -1,7 +1,7 @@
 with
 
 forecasts as (
-    select * from {{ ref('int_forecasts') }}
+    select * from {{ source('outlook', 'forecasts') }}
 ),
 
 final as (

@@ -21,7 +21,7 @@ half_lives as (
 ),
 
 decays as (
-    select * from {{ ref('int_rank_decay') }}
+    select * from {{ source('outlook', 'rank_decays') }}
 ),
 
 company as (

@@ -36,6 +36,10 @@ def main() -> None:
         from bench.page.outlook import write_outlook_page
 
         _say(f"wrote {os.path.relpath(write_outlook_page(place, outlook))}")
+    if run_time := groups.pop("run-time", None):
+        from bench.page.run_time import write_run_time_page
+
+        _say(f"wrote {os.path.relpath(write_run_time_page(place, run_time))}")
     if groups:
         from bench.page.markdown import write_page  # imports Altair, whose memory would count
 

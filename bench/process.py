@@ -23,11 +23,13 @@ class BenchError(RuntimeError):
 class Finished:
     """One process that ended well.
 
-    ``seconds`` is wall time from fork to exit; ``peak_rss_bytes`` the peak of the largest single
+    ``seconds`` is wall time from fork to exit, ``cpu_seconds`` what it and the children it waited
+    for had of the processors; ``peak_rss_bytes`` the peak of the largest single
     process among it and the children it waited for; ``told`` the JSON object of its last line.
     """
 
     seconds: float
+    cpu_seconds: float
     peak_rss_bytes: int
     told: dict[str, Any]
     output: str
@@ -51,6 +53,7 @@ def run(command: Sequence[str], environment: Mapping[str, str], log: Path) -> Fi
         raise BenchError(f"{' '.join(command)}: exit code {process.returncode}\n{said}")
     return Finished(
         seconds=seconds,
+        cpu_seconds=usage.ru_utime + usage.ru_stime,
         peak_rss_bytes=usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024),
         told=_last_object(output),
         output=output,

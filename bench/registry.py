@@ -15,6 +15,7 @@ from bench.groups import (
     nothing_new,
     one_more_day,
     outlook,
+    run_time,
 )
 from bench.place import Place
 from bench.results import Measurement
@@ -28,6 +29,7 @@ GROUPS: dict[str, Callable[[Place, Path], list[Measurement]]] = {
     "many-files": dirt.many_files,
     "fuzz": dirt.fuzz,
     "outlook": outlook.measure,
+    "run-time": run_time.measure,
     "nothing-new": nothing_new.measure,
     "cube": cube.measure,
     "dashboard": dashboard.measure,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 
@@ -23,27 +24,14 @@ REPEATS = 2
 def measure(place: Place, scratch: Path) -> list[Measurement]:
     """Make the histories, then add day after day to each of them in turn."""
     population = Population.of_volume(place.scaled(EVENTS_PER_DAY))
-    stretches = _stretches()
-    blocks = {
-        stretch: scratch / "history" / "days-{:04}-{:04}.parquet".format(*stretch)
-        for stretch in stretches
-    }
-    generate(scratch, population, [(*days, "parquet", path) for days, path in blocks.items()])
-    bases = {}
-    for days in HISTORIES:
-        folder = _folder(scratch, days)
-        write_sources(folder)
-        for stretch, block in blocks.items():
-            if stretch[1] <= days:
-                _link(block, folder / "data" / block.name)
-        bases[days] = base_home(scratch, folder)
+    bases = make_histories(scratch, population, HISTORIES)
     runs: dict[int, list[Finished]] = {days: [] for days in HISTORIES}
     for _ in range(REPEATS):
         for days in HISTORIES:
-            runs[days].append(_add_a_day(scratch, population, days))
+            runs[days].append(add_a_day(scratch, population, days))
     found = []
     for days in HISTORIES:
-        held = facts(scratch, _folder(scratch, days) / "home")
+        held = facts(scratch, folder_of(scratch, days) / "home")
         details = held | {"history_days": days, "history_run_seconds": bases[days]}
         rows = population.active * population.events
         found.append(
@@ -52,13 +40,34 @@ def measure(place: Place, scratch: Path) -> list[Measurement]:
     return found
 
 
-def _stretches() -> list[tuple[int, int]]:
+def make_histories(
+    scratch: Path, population: Population, histories: Sequence[int]
+) -> dict[int, float]:
+    """Land and publish each number of days in a home of its own; the seconds that it took."""
+    blocks = {
+        stretch: scratch / "history" / "days-{:04}-{:04}.parquet".format(*stretch)
+        for stretch in _stretches(histories)
+    }
+    generate(scratch, population, [(*days, "parquet", path) for days, path in blocks.items()])
+    bases = {}
+    for days in histories:
+        folder = folder_of(scratch, days)
+        write_sources(folder)
+        for stretch, block in blocks.items():
+            if stretch[1] <= days:
+                _link(block, folder / "data" / block.name)
+        bases[days] = base_home(scratch, folder)
+    return bases
+
+
+def _stretches(histories: Sequence[int]) -> list[tuple[int, int]]:
     """About one a month, and none across the end of a history."""
-    ends = (0, *HISTORIES)
+    ends = (0, *histories)
     return [stretch for start, end in pairwise(ends) for stretch in months(start, end)]
 
 
-def _folder(scratch: Path, days: int) -> Path:
+def folder_of(scratch: Path, days: int) -> Path:
+    """Where the home of a history is, with its sources file and its data."""
     return scratch / f"{days}-days"
 
 
@@ -68,9 +77,9 @@ def _link(file: Path, name: Path) -> None:
         os.link(file, name)
 
 
-def _add_a_day(scratch: Path, population: Population, days: int) -> Finished:
+def add_a_day(scratch: Path, population: Population, days: int) -> Finished:
     """Deliver the day after the last one and run. Raises BenchError unless it came by arrival."""
-    folder = _folder(scratch, days)
+    folder = folder_of(scratch, days)
     day = days + len(list((folder / "data").glob("day-*.parquet")))
     delivered = folder / "data" / f"day-{day:04}.parquet"
     generate(scratch, population, [(day, day + 1, "parquet", delivered)])

@@ -15,6 +15,11 @@ _FACTS = {
     "extracts": "select count(*) from raw.extracts where status = 'landed'",
     "not_landed": "select count(*) from raw.extracts where status <> 'landed'",
     # null where nothing was built
+    "steps": """
+        select list([step, seconds::varchar, cpu_seconds::varchar] order by step_number)
+        from ops.run_steps
+        where run_id = (select run_id from ops.run_steps order by started_at desc limit 1)
+    """,
     "by_arrival": "select (select is_by_arrival from ops.builds order by started_at desc limit 1)",
 }
 

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from datetime import date, datetime
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -14,7 +17,7 @@ from pydantic import ValidationError
 
 from flows import terminal
 from flows.errors import AfterhypeError, ConfigurationError
-from flows.settings import PROJECT_ROOT, Settings, load_settings
+from flows.settings import PROJECT_ROOT, Settings, load_settings, prefect_api_url
 
 if TYPE_CHECKING:
     from flows.stages import Summary
@@ -42,6 +45,9 @@ alerts_app = typer.Typer(
     rich_markup_mode=None,
 )
 app.add_typer(alerts_app, name="alerts")
+
+RUNS_TIMED = 3
+"""The runs whose steps `status --timings` shows."""
 
 Home = Annotated[
     Path | None,
@@ -85,9 +91,7 @@ def _common(ctx: typer.Context, home: Home = None, sources: Sources = None) -> N
 def run(ctx: typer.Context, home: Home = None, sources: Sources = None) -> None:
     """Land what is new, judge it, build the marts, judge them, publish."""
     settings = _checked_settings(ctx, home, sources)
-    from flows import pipeline
-
-    _finish(settings, pipeline.daily(home=settings.home, sources=settings.sources))
+    _finish(settings, _sentences().daily(home=settings.home, sources=settings.sources))
 
 
 @app.command()
@@ -99,9 +103,7 @@ def land(
 ) -> None:
     """Land what is new and judge it; nothing is built or published."""
     settings = _checked_settings(ctx, home, sources)
-    from flows import pipeline
-
-    flow = pipeline.hourly_ranks if ranks_only else pipeline.land
+    flow = _sentences().hourly_ranks if ranks_only else _sentences().land
     _finish(settings, flow(home=settings.home, sources=settings.sources))
 
 
@@ -116,9 +118,7 @@ def build(
 ) -> None:
     """Build the marts from what has arrived since the last build; nothing is published."""
     settings = _checked_settings(ctx, home, sources)
-    from flows import pipeline
-
-    pipeline.build(home=settings.home, sources=settings.sources, full=full)
+    _sentences().build(home=settings.home, sources=settings.sources, full=full)
     terminal.say("Built. Next: `afterhype check`, then `afterhype publish`.")
 
 
@@ -126,43 +126,30 @@ def build(
 def check(ctx: typer.Context, home: Home = None, sources: Sources = None) -> None:
     """Judge the marts as they stand; exit 3 when a critical check fails."""
     settings = _checked_settings(ctx, home, sources)
-    from flows import pipeline
-
-    terminal.show_gates(pipeline.check(home=settings.home, sources=settings.sources))
+    terminal.show_gates(_sentences().check(home=settings.home, sources=settings.sources))
 
 
 @app.command()
 def verify(ctx: typer.Context, home: Home = None, sources: Sources = None) -> None:
-    """Rebuild the marts aside and compare every cell with what stands; exit 1 where one differs."""
+    """Rebuild the marts in another file and compare every cell; exit 1 where one differs."""
     settings = _checked_settings(ctx, home, sources)
-    from flows import stages
-    from flows.time_limit import time_limit
-    from flows.warehouse import writer
-
-    with writer(settings, on_wait=terminal.say), time_limit(settings.time_limit_minutes):
-        terminal.say("Rebuilding every mart aside, from the raw tables ...")
-        verification = stages.verify(stages.begin(settings.home, settings.sources))
+    terminal.say("Rebuilding every mart in another file, from the raw tables ...")
+    verification = _sentences().verify(home=settings.home, sources=settings.sources)
     terminal.show_verification(verification)
-    if verification.differing_rows:
-        sys.exit(1)
 
 
 @app.command()
 def compact(ctx: typer.Context, home: Home = None, sources: Sources = None) -> None:
     """Prune raw events that raw_retention_days allows to go, and rewrite the warehouse file."""
     settings = _checked_settings(ctx, home, sources)
-    from flows import pipeline
-
-    terminal.show_compaction(pipeline.compact(home=settings.home, sources=settings.sources))
+    terminal.show_compaction(_sentences().compact(home=settings.home, sources=settings.sources))
 
 
 @app.command()
 def publish(ctx: typer.Context, home: Home = None, sources: Sources = None) -> None:
     """Judge the marts as they stand, then publish them."""
     settings = _checked_settings(ctx, home, sources)
-    from flows import pipeline
-
-    _finish(settings, pipeline.publish(home=settings.home, sources=settings.sources))
+    _finish(settings, _sentences().publish(home=settings.home, sources=settings.sources))
 
 
 @app.command()
@@ -176,9 +163,7 @@ def deliver(
 ) -> None:
     """Deliver what is published to the targets of publish.to that lack it; exit 1 if one fails."""
     settings = _checked_settings(ctx, home, sources)
-    from flows import pipeline
-
-    summary = pipeline.deliver(home=settings.home, sources=settings.sources, again=again)
+    summary = _sentences().deliver(home=settings.home, sources=settings.sources, again=again)
     terminal.show_deliveries(summary)
     if not summary.deliveries:
         terminal.say("Nothing is due: every target of publish.to holds what is published.")
@@ -200,10 +185,8 @@ def backfill(
     run it again: it goes on where it was. Other runs get their turn after each month.
     """
     settings = _checked_settings(ctx, home, sources)
-    from flows import pipeline
-
     days: tuple[date, date] = (start.date(), end.date())
-    summary = pipeline.backfill(*days, source, home=settings.home, sources=settings.sources)
+    summary = _sentences().backfill(*days, source, home=settings.home, sources=settings.sources)
     _finish(settings, summary)
 
 
@@ -264,9 +247,7 @@ def rollback(
         publication = roll_back(settings, to)
     terminal.say(f"Rolled back: {publication.publication_id} is published again.")
     if load_sources(settings.sources).publish.to:
-        from flows import pipeline
-
-        summary = pipeline.deliver(home=settings.home, sources=settings.sources)
+        summary = _sentences().deliver(home=settings.home, sources=settings.sources)
         terminal.show_deliveries(summary)
         _exit(summary)
 
@@ -277,8 +258,18 @@ def status(
     home: Home = None,
     sources: Sources = None,
     as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
+    timings: Annotated[
+        bool, typer.Option("--timings", help="Show where the time of the last runs went instead.")
+    ] = False,
 ) -> None:
     """Show on one screen what is published, fresh, held back, scheduled, and what to do next."""
+    if timings:
+        from flows.timings import latest_times
+        from flows.warehouse import connect
+
+        with connect(_settings(ctx, home, sources), read_only=True) as con:
+            terminal.show_times(latest_times(con, runs=RUNS_TIMED), as_json=as_json)
+        return
     from flows.status import status as gather
 
     found = gather(_settings(ctx, home, sources))
@@ -403,14 +394,18 @@ def docs(ctx: typer.Context, home: Home = None, sources: Sources = None) -> None
 @app.command()
 def demo(ctx: typer.Context, home: Home = None) -> None:
     """Generate three simulated apps, run the pipeline on them, compare with the known truth."""
-    from flows import pipeline
     from flows.demo.generate import generate
 
     settings = _settings(ctx, home, PROJECT_ROOT / "profiles" / "sources.yml")
     terminal.say("Generating the extracts of three simulated apps ...")
-    truth = generate(settings.home / "demo")
+    with _prefect_gets_ready():
+        from flows.demo.generate import generate
+
+        truth = generate(settings.home / "demo")
+    from flows import flow_runs
+
     terminal.say("Landing, judging, building, judging, publishing ...")
-    summary = pipeline.daily(home=settings.home, sources=settings.sources)
+    summary = flow_runs.daily(home=settings.home, sources=settings.sources)
     terminal.show_demo(settings, summary, truth)
     _exit(summary)
 
@@ -537,6 +532,35 @@ def remove_alerts() -> None:
     with server() as client:
         names = alerts.remove(client)
     terminal.say("Removed: " + (", ".join(names) or "there were none"))
+
+
+@contextmanager
+def _prefect_gets_ready() -> Iterator[None]:
+    """Have Prefect imported, and its server started where none is named, beside a block."""
+
+    def ask_the_server() -> None:
+        from prefect.client.orchestration import get_client
+
+        with suppress(Exception), get_client(sync_client=True) as client:
+            client.api_healthcheck()  # whatever is wrong, the flow run says it
+
+    beside = threading.Thread(target=ask_the_server)
+    beside.start()
+    try:
+        yield
+    finally:
+        beside.join()
+
+
+def _sentences() -> ModuleType:
+    """What runs: where a Prefect server is named flow runs, which it shows, else the same here."""
+    if prefect_api_url():
+        from flows import flow_runs
+
+        return flow_runs
+    from flows import pipeline
+
+    return pipeline
 
 
 def _decide(settings: Settings, extract_id: str, change: Callable[..., None], word: str) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from expectations.checks import Check, Severity, Stage, Suite
 from expectations.suites import mart_suites, raw_suites
-from flows import warehouse
+from flows import preloading, warehouse
 from flows.lake.location import open_lake
 from flows.settings import Settings
 
@@ -147,6 +147,7 @@ def _run_gate(
     suites: tuple[Suite, ...],
     extract_ids: tuple[str, ...],
 ) -> GateReport:
+    preloading.wait_for("expectations.engine")
     from expectations.engine import judge  # brings all of Great Expectations with it
 
     with warehouse.connect(settings, read_only=True):

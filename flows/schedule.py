@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -27,30 +26,13 @@ from prefect.client.schemas.sorting import FlowRunSort
 from prefect.context import FlowRunContext
 from prefect.states import Cancelled
 
+from flows.deployment_runs import DeploymentRuns
+
 TAG = "afterhype"
 """The tag of every deployment of prefect.yaml, and so of their runs."""
 
 _WAITING = [StateType.SCHEDULED]
 _DONE = [StateType.COMPLETED, StateType.FAILED, StateType.CRASHED, StateType.CANCELLED]
-
-
-@dataclass(frozen=True, kw_only=True)
-class DeploymentRuns:
-    """One deployment: how its last run ended and when (UTC), and when the next one is due (UTC).
-
-    ``running`` names a run that is at work or waits for its turn to write. Just after a deployment
-    ``next_run_at`` may not be known yet.
-    """
-
-    deployment: str
-    paused: bool
-    is_scheduled: bool
-    last_run: str | None
-    last_state: str | None
-    last_message: str | None
-    last_ended_at: datetime | None
-    running: str | None
-    next_run_at: datetime | None
 
 
 def deployment_runs(client: SyncPrefectClient) -> list[DeploymentRuns]:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
 
@@ -111,6 +114,35 @@ class Settings(BaseSettings):
     @property
     def lock_path(self) -> Path:
         return self.home / "writer.lock"
+
+
+def prefect_api_url() -> str | None:
+    """The Prefect server that runs are to be seen on; None where none is named.
+
+    Prefect itself, which takes seconds to import, is asked only where something may name one.
+    """
+    if "prefect" not in sys.modules and not any(map(_may_name_a_server, _prefect_places())):
+        return None
+    from prefect.settings import get_current_settings
+
+    return get_current_settings().api.url
+
+
+def _prefect_places() -> Iterator[str | Path]:
+    """Where Prefect looks for its settings: the environment's variables and files."""
+    yield from (f"{name}={value}" for name, value in os.environ.items())
+    prefect_home = Path(os.environ.get("PREFECT_HOME", "~/.prefect")).expanduser()
+    yield Path(os.environ.get("PREFECT_PROFILES_PATH", prefect_home / "profiles.toml"))
+    yield from (Path(name) for name in ("prefect.toml", "pyproject.toml", ".env"))
+
+
+def _may_name_a_server(place: str | Path) -> bool:
+    if isinstance(place, str):
+        return place.startswith("PREFECT_API_URL=") and not place.endswith("=")
+    if not place.is_file():
+        return False
+    text = place.read_text(encoding="utf-8", errors="replace")
+    return place.name == "prefect.toml" or "PREFECT_API_URL" in text or "[tool.prefect" in text
 
 
 def load_settings(home: Path | None = None, sources: Path | None = None) -> Settings:

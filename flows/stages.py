@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
-from flows import builds
+import duckdb
+
+from flows import builds, preloading, timings
 from flows.builds import Build
 from flows.compaction import Compaction
 from flows.compaction import compact as compact_warehouse
+from flows.dbt_process import prepare_dbt
 from flows.definition import definition_hash
-from flows.errors import ConfigurationError
+from flows.errors import AfterhypeError, ConfigurationError
 from flows.extract.apple_charts import Fetch, archived
 from flows.lake import upkeep as lake
+from flows.lake.location import lake_of
 from flows.land import ledger
 from flows.land.configuration import write_configuration
 from flows.land.drift import list_drift, sum_up
@@ -26,11 +32,12 @@ from flows.publish import publish as publish_generation
 from flows.quality import GateReport, data_docs_path, mart_gate, raw_gate
 from flows.settings import Settings, load_settings
 from flows.sources import AnyFiles, AnySource, ChartFeed, Sources, load_sources
-from flows.spark.handing_over import forget_built, hand_over
+from flows.spark.handing_over import export_outlook, forget_built, hand_over
 from flows.spark.homecoming import bring_home
 from flows.staleness import StaleSource, stale_sources
 from flows.targets.deliveries import Delivery
-from flows.transform import FlowRunContext, build_marts, write_docs
+from flows.timings import StepTime
+from flows.transform import OUTLOOK_INPUTS, Dbt, Layer, build_layer, write_docs
 from flows.verify import Verification
 from flows.verify import verify as verify_marts
 from flows.warehouse import connect, create_schemas
@@ -49,6 +56,7 @@ class Run:
     now: datetime
     days: tuple[date, date] | None = None
     selected: tuple[AnySource, ...] = ()
+    will_build: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,6 +100,11 @@ def begin(home: Path | None, sources: Path | None) -> Run:
         now=now,
         selected=loaded.all,
     )
+
+
+def to_be_built(run: Run) -> Run:
+    """A run that goes on to build what it lands: dbt may get ready while it does."""
+    return replace(run, will_build=True)
 
 
 def only_charts(run: Run) -> Run:
@@ -161,7 +174,29 @@ def prepare(run: Run) -> str | None:
 def land_source(run: Run, source: AnyFiles, advance: Advance) -> SourceLanding:
     """Land the new files of one source."""
     with connect(run.settings) as con:
-        return land_files(con, source, run.settings, run.now, days=run.days, advance=advance)
+        return land_files(
+            con,
+            source,
+            run.settings,
+            run.now,
+            days=run.days,
+            advance=advance,
+            on_new=lambda: _get_ready(run, con),
+        )
+
+
+def _get_ready(run: Run, con: duckdb.DuckDBPyConnection) -> None:
+    """Begin with what follows on a landing, since something new has been found. Returns at once."""
+    preloading.load("expectations.engine")
+    # what is parsed for Spark depends on what is handed over to it
+    if run.will_build and run.settings.build_on == "duckdb":
+        dbt = Dbt(
+            settings=run.settings,
+            sources=run.sources,
+            by_arrival=builds.will_be_by_arrival(con, run.sources, builds.DUCKDB),
+            events_in_lake=lake_of(con) is not None,
+        )
+        prepare_dbt(dbt.request("build"))
 
 
 def land_feed(run: Run, feed: ChartFeed, fetches: list[Fetch]) -> SourceLanding:
@@ -189,7 +224,7 @@ def judge_extracts(run: Run) -> GateReport | None:
     return report
 
 
-def nothing_new(run: Run) -> Publication | None:
+def unchanged_publication(run: Run) -> Publication | None:
     """The publication that stands, if it was made of exactly what the warehouse holds now."""
     stands = current_publication(run.settings)
     if stands is None:
@@ -201,26 +236,102 @@ def nothing_new(run: Run) -> Publication | None:
     return stands if last and last[0] == _fingerprint(run) else None
 
 
-def build(run: Run, context: FlowRunContext | None = None, *, full: bool = False) -> Build:
-    """Build the marts: by arrival where the last build left something to go on from, or ``full``.
+@dataclass(frozen=True, kw_only=True)
+class BuildPlan:
+    """A build that has begun: what it has to do, and how dbt is to run for it."""
 
-    Raises TransformError; the next build then makes everything anew.
+    build: Build
+    dbt: Dbt
+
+
+@dataclass(frozen=True, kw_only=True)
+class LayerBuild:
+    """What one layer of a build came to: its models with their seconds, the longest first."""
+
+    layer: str
+    models: tuple[tuple[str, float], ...] = ()
+
+    def __str__(self) -> str:
+        slowest = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in self.models[:5])
+        return f"{self.layer}: {len(self.models)} models" + (f", {slowest}" if slowest else "")
+
+
+def begin_build(run: Run, *, full: bool = False) -> BuildPlan:
+    """Note that a build begins: by arrival where the last one left something to go on from.
+
+    From here on until ``finish_build`` the marts are neither old nor new: a build that fails in
+    between makes the next one build everything anew.
     """
     on_spark = run.settings.build_on != "duckdb"
     with connect(run.settings) as con:
         handed = hand_over(con, run.settings, run.run_id) if on_spark else None
         engine = handed.engine if handed else builds.DUCKDB
         started = builds.begin(con, run.sources, run.run_id, run.now, engine=engine, full=full)
+        in_lake = lake_of(con) is not None
     if handed and not started.by_arrival:
         forget_built(handed.lake)
-    manifest = build_marts(
-        run.settings, run.sources, by_arrival=started.by_arrival, spark=handed, context=context
+    dbt = Dbt(
+        settings=run.settings,
+        sources=run.sources,
+        by_arrival=started.by_arrival,
+        events_in_lake=in_lake,
+        spark=handed,
     )
-    with connect(run.settings) as con:
-        if handed:
-            bring_home(con, handed.lake, manifest)
-        builds.finish(con, started)
-    return started
+    return BuildPlan(build=started, dbt=dbt)
+
+
+def build_counts(plan: BuildPlan) -> LayerBuild:
+    """Build all that is counted: the layers staging and intermediate. Raises TransformError."""
+    return _layer(plan, "counts")
+
+
+def fit_outlook(plan: BuildPlan) -> LayerBuild:
+    """Fit forecasts, verdicts and rank decay to the counts, where one of them may have changed."""
+    if not OUTLOOK_INPUTS & set(plan.build.changed):
+        return LayerBuild(layer="outlook")
+    preloading.wait_for("flows.outlook.fitting")
+    from flows.outlook import fitting  # SciPy: only where something is fitted
+
+    settings, sources = plan.dbt.settings, plan.dbt.sources
+    began = time.monotonic()
+    with connect(settings) as con:
+        if plan.dbt.spark:
+            bring_home(con, plan.dbt.spark.lake, plan.dbt.manifest, "intermediate")
+        fitting.fit_outlook(con, sources.horizon_days, sources.verdict)
+        if plan.dbt.spark:
+            export_outlook(con, plan.dbt.spark.control)
+    return LayerBuild(layer="outlook", models=(("outlook", time.monotonic() - began),))
+
+
+def build_mart_layer(plan: BuildPlan) -> LayerBuild:
+    """Build what is published, from the counts and the outlook. Raises TransformError."""
+    return _layer(plan, "marts")
+
+
+def finish_build(plan: BuildPlan) -> Build:
+    """Note that the marts hold all that has landed, and bring them home where Spark built them."""
+    with connect(plan.dbt.settings) as con:
+        if plan.dbt.spark:
+            bring_home(con, plan.dbt.spark.lake, plan.dbt.manifest, "marts")
+        builds.finish(con, plan.build)
+    return plan.build
+
+
+def build(run: Run, *, full: bool = False) -> Build:
+    """A whole build, its layers one after the other. Raises TransformError."""
+    plan = begin_build(run, full=full)
+    for layer in (build_counts, fit_outlook, build_mart_layer):
+        layer(plan)
+    return finish_build(plan)
+
+
+def _layer(plan: BuildPlan, layer: Layer) -> LayerBuild:
+    nodes = build_layer(plan.dbt, layer, plan.build.changed)
+    models = sorted(
+        ((node.name, node.seconds) for node in nodes if node.resource_type == "model"),
+        key=lambda model: -model[1],
+    )
+    return LayerBuild(layer=layer, models=tuple(models))
 
 
 def judge_marts(run: Run) -> GateReport:
@@ -234,9 +345,16 @@ def publish(run: Run) -> Publication:
     dbt_docs = write_docs(run.settings, run.sources)
 
     def write_publication_site(marts: Path, target: Path) -> None:
+        preloading.wait_for("flows.report.site")
         from flows.report.site import write_site  # imports Altair: only where a page is written
 
-        write_site(marts, target, dbt_docs=dbt_docs, data_docs=data_docs_path(run.settings))
+        write_site(
+            marts,
+            target,
+            kept_in=run.settings.home / "site",
+            dbt_docs=dbt_docs,
+            data_docs=data_docs_path(run.settings),
+        )
 
     publication = publish_generation(
         run.settings,
@@ -269,8 +387,17 @@ def verify(run: Run) -> Verification:
 
     Raises AfterhypeError when the marts are older than what has landed.
     """
-    stands = nothing_new(run)
-    return verify_marts(run.settings, run.sources, run.settings.marts_path if stands else None)
+    unchanged = unchanged_publication(run)
+    return verify_marts(run.settings, run.sources, run.settings.marts_path if unchanged else None)
+
+
+def record_times(run: Run, times: Sequence[StepTime]) -> None:
+    """Write how long the steps of a run took, where there is a warehouse that can hold it."""
+    if not times or not run.settings.warehouse_path.exists():
+        return
+    # an older home, or one that broke off in the middle of something: the run's own error counts
+    with suppress(duckdb.Error, AfterhypeError), connect(run.settings) as con:
+        timings.record_times(con, run.run_id, times)
 
 
 def compact(run: Run) -> Compaction:
@@ -278,7 +405,7 @@ def compact(run: Run) -> Compaction:
     return compact_warehouse(run.settings, run.sources, run.now)
 
 
-def without_news(run: Run) -> list[StaleSource]:
+def stale(run: Run) -> list[StaleSource]:
     """The sources that have brought nothing new for longer than the sources file allows."""
     with connect(run.settings, read_only=True) as con:
         return stale_sources(con, run.selected, run.now)

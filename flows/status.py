@@ -9,17 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
-import httpx
-from prefect.client.orchestration import get_client
-from prefect.settings import get_current_settings
 from pydantic import BaseModel, ConfigDict
 
+from flows.deployment_runs import DeploymentRuns
 from flows.errors import AfterhypeError
 from flows.lake.location import lake_of
 from flows.land.ledger import list_extracts
 from flows.publish import current_publication, list_publications
-from flows.schedule import DeploymentRuns, deployment_runs
-from flows.settings import Settings
+from flows.settings import Settings, prefect_api_url
 from flows.sources import Sources, load_sources
 from flows.staleness import stale_sources
 from flows.targets import deliveries
@@ -29,7 +26,7 @@ from flows.warehouse import connect, lock_holder
 GATE_RUNS_SHOWN = 5
 """How many of the latest runs the gate history of a status tells of."""
 
-PARTS_ON_DISK = ("warehouse.duckdb", "published", "archive", "quality", "dbt", "tmp")
+PARTS_ON_DISK = ("warehouse.duckdb", "published", "archive", "quality", "dbt", "site", "tmp")
 """What a home consists of, by its size on disk."""
 
 
@@ -293,14 +290,20 @@ def _sources(
 
 
 def _from_prefect() -> dict[str, Any]:
-    if not get_current_settings().api.url:
+    address = prefect_api_url()
+    if not address:
         reason = "PREFECT_API_URL is not set, so nobody was asked about schedules"
         return {"deployments": [], "schedule_unknown": reason}
+    import httpx
+    from prefect.client.orchestration import get_client
+
+    from flows.schedule import deployment_runs
+
     try:
         with get_client(sync_client=True) as client:
             runs = deployment_runs(client)
     except (httpx.HTTPError, RuntimeError) as error:
-        reason = f"{get_current_settings().api.url}: Prefect does not answer ({error})"
+        reason = f"{address}: Prefect does not answer ({error})"
         return {"deployments": [], "schedule_unknown": reason}
     return {"deployments": runs, "schedule_unknown": None}
 

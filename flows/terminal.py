@@ -8,6 +8,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,15 +32,16 @@ from flows.settings import Settings
 if TYPE_CHECKING:
     from flows.compaction import Compaction
     from flows.demo.truth import DemoTruth
+    from flows.deployment_runs import DeploymentRuns
     from flows.doctor.finding import Finding
     from flows.inspect.trial import Inspection
     from flows.land.drift import Drift
     from flows.land.ledger import LedgerRow
     from flows.outlook.verdict import Verdict
-    from flows.schedule import DeploymentRuns
     from flows.stages import Summary
     from flows.status import GateRun, SourceStatus, Status
     from flows.targets.deliveries import TargetState
+    from flows.timings import RunStep
     from flows.verify import Verification
 
 NARROWEST = 104
@@ -136,17 +138,27 @@ def show_inspection(inspection: Inspection) -> None:
 
 
 def show_verification(verification: Verification) -> None:
-    """How many cells agree with a rebuild, and the first that do not."""
-    for difference in verification.differences:
-        error(str(difference))
-    if verification.differing_rows:
-        say(
-            f"{_count(verification.differing_rows, 'row')} of the marts differ from a rebuild: "
-            "somebody has written to them, or this is a bug (please report it). "
-            "`afterhype build --full` makes them anew, `afterhype publish` publishes them."
+    """How many cells agree with a rebuild: all of them, or the run would have failed."""
+    say(f"{verification.cells:,} cells compared: every one is what a rebuild gives.")
+
+
+def show_times(steps: Sequence[RunStep], *, as_json: bool) -> None:
+    """Where the time of runs went: their steps, wall and CPU seconds, and the sums."""
+    if as_json:
+        say(json.dumps([asdict(step) for step in steps], default=str, indent=1))
+        return
+    if not steps:
+        say("No run has recorded its steps here yet: `afterhype run`.")
+    for run_id, of_run in groupby(steps, key=lambda step: step.run_id):
+        listed = list(of_run)
+        rows = [(one.step, f"{one.seconds:.2f}", f"{one.cpu_seconds:.2f}") for one in listed]
+        sums = [sum(one.seconds for one in listed), sum(one.cpu_seconds for one in listed)]
+        say(f"{run_id}, {listed[0].started_at:%Y-%m-%d %H:%M} UTC")
+        show_rows(
+            ["step", "seconds", "CPU seconds"],
+            [*rows, ("all steps", *(f"{number:.2f}" for number in sums))],
+            csv=False,
         )
-    else:
-        say(f"{verification.cells:,} cells compared: every one is what a rebuild gives.")
 
 
 def show_compaction(compaction: Compaction) -> None:

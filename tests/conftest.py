@@ -105,7 +105,7 @@ def place(ground: Path) -> Place:
 
 
 @pytest.fixture(scope="session")
-def first_run(prefect_server: None, tmp_path_factory: pytest.TempPathFactory) -> Place:
+def first_run(tmp_path_factory: pytest.TempPathFactory) -> Place:
     """A place after its first daily run. To be read only: ``after_a_day`` gives a copy."""
     from flows import pipeline
 

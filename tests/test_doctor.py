@@ -198,7 +198,7 @@ def test_what_a_killed_run_left_is_told(settings):
     (settings.home / "tmp").mkdir(exist_ok=True)
     (settings.home / "tmp" / "spilled").touch()
     with connect(settings) as con:
-        con.execute("insert into ops.builds values ('b', 'd', false, '2026-01-01', null)")
+        con.execute("insert into ops.builds values ('b', 'd', false, '2026-01-01', null, null)")
     findings = home.leftovers(settings)
     assert [f.level for f in findings] == ["warning"] * 5
     assert str(generation) in findings[0].found + findings[1].found

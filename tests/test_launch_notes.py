@@ -25,15 +25,15 @@ def landed_notes(place: Any) -> list[tuple[Any, ...]]:
 
 
 def test_a_changed_note_is_something_new(after_a_day: Any) -> None:
-    assert stages.nothing_new(a_run(after_a_day)) is not None
+    assert stages.unchanged_publication(a_run(after_a_day)) is not None
     sources = after_a_day.sources.read_text()
     after_a_day.sources.write_text(f"launch_notes: notes.yml\n{sources}")
     note(after_a_day, "[]")
-    assert stages.nothing_new(a_run(after_a_day)) is not None  # no note, nothing new
+    assert stages.unchanged_publication(a_run(after_a_day)) is not None  # no note, nothing new
 
     note(after_a_day, "- {app_id: chat, date: 2026-01-02, kind: release, title: It's out}")
 
-    assert stages.nothing_new(a_run(after_a_day)) is None
+    assert stages.unchanged_publication(a_run(after_a_day)) is None
     assert landed_notes(after_a_day) == [("chat", date(2026, 1, 2), "release", "It's out")]
 
     note(after_a_day, "- {app_id: chat, date: 2026-01-03, kind: price, title: Cheaper}")

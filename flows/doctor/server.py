@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -32,21 +33,35 @@ def prefect_server(settings: Settings, plan: Path = PROJECT_ROOT / "prefect.yaml
                 )
             ]
         deployments = _planned(plan)
-        pools = sorted({pool for _, pool in deployments if pool})
+        pools = sorted({one.pool for one in deployments if one.pool})
         return [
             ok("prefect", f"{address} answers"),
             *(_pool(client, pool) for pool in pools),
-            *(_deployment(client, name) for name, _ in deployments),
+            *(_deployment(client, one) for one in deployments),
             _limit(client, limit_name(settings)),
         ]
 
 
-def _planned(plan: Path) -> list[tuple[str, str | None]]:
-    """(name, work pool) of each deployment of prefect.yaml; none where there is no such file."""
+@dataclass(frozen=True, kw_only=True)
+class _Planned:
+    name: str
+    pool: str | None
+    entrypoint: str | None
+
+
+def _planned(plan: Path) -> list[_Planned]:
+    """Each deployment of prefect.yaml; none where there is no such file."""
     if not plan.exists():
         return []
     listed: list[dict[str, Any]] = yaml.safe_load(plan.read_text(encoding="utf-8"))["deployments"]
-    return [(one["name"], (one.get("work_pool") or {}).get("name")) for one in listed]
+    return [
+        _Planned(
+            name=one["name"],
+            pool=(one.get("work_pool") or {}).get("name"),
+            entrypoint=one.get("entrypoint"),
+        )
+        for one in listed
+    ]
 
 
 def _pool(client: SyncPrefectClient, name: str) -> Finding:
@@ -66,12 +81,18 @@ def _pool(client: SyncPrefectClient, name: str) -> Finding:
     return ok(check, f"worker {', '.join(online)} is online")
 
 
-def _deployment(client: SyncPrefectClient, name: str) -> Finding:
-    check = f"deployment {name}"
-    found = [one for one in client.read_deployments() if one.name == name]
+def _deployment(client: SyncPrefectClient, planned: _Planned) -> Finding:
+    check = f"deployment {planned.name}"
+    found = [one for one in client.read_deployments() if one.name == planned.name]
     if not found:
         return problem(check, "there is none", "afterhype deploy")
     deployment = found[0]
+    if planned.entrypoint and deployment.entrypoint != planned.entrypoint:
+        return problem(
+            check,
+            f"is another version's: it starts {deployment.entrypoint}, not {planned.entrypoint}",
+            "afterhype deploy",
+        )
     if deployment.paused:
         return warning(
             check,

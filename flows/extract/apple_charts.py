@@ -34,7 +34,14 @@ _REFUSALS = frozenset({"HTTP 400", "HTTP 404", "HTTP 422"})
 
 
 class NetworkDown(AfterhypeError):
-    """Not one chart could be fetched, and every reason was the network."""
+    """Not one chart could be fetched, and every reason was the network. ``fetches`` say which."""
+
+    def __init__(self, fetches: list[Fetch]) -> None:
+        super().__init__(f"no chart could be fetched: {fetches[0].error}")
+        self.fetches = fetches
+
+    def __reduce__(self) -> tuple[type[NetworkDown], tuple[list[Fetch]]]:
+        return NetworkDown, (self.fetches,)  # Prefect hands errors on pickled
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,7 +118,7 @@ def archived(feed: ChartFeed, settings: Settings, start: date, end: date) -> lis
 def raise_if_network_is_down(fetches: list[Fetch]) -> None:
     """Raise NetworkDown when every fetch failed for the network's sake: worth a later try."""
     if fetches and all(fetch.is_network_error for fetch in fetches):
-        raise NetworkDown(f"no chart could be fetched: {fetches[0].error}")
+        raise NetworkDown(fetches)
 
 
 def _fetch(

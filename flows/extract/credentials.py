@@ -1,16 +1,12 @@
-"""Find the credentials of an object store: the environment's usual chain, or a Prefect block."""
+"""Find the credentials of an object store: the environment's usual chain, or a Prefect block.
+
+The libraries that know these chains take up to a second to import: each only where it is asked.
+"""
 
 from __future__ import annotations
 
 import json
 from typing import Any
-
-import boto3
-import google.auth
-import google.auth.exceptions
-import google.auth.transport.requests
-from google.oauth2 import service_account
-from prefect.blocks.system import Secret
 
 from flows.errors import ConfigurationError
 from flows.sources import Storage
@@ -26,6 +22,8 @@ def block_of(storage: Storage) -> dict[str, str]:
     """
     if not storage.credentials:
         return {}
+    from prefect.blocks.system import Secret
+
     name = storage.credentials.removeprefix("secret/")
     try:
         block: Any = Secret.load(name)
@@ -52,6 +50,8 @@ def aws(storage: Storage) -> dict[str, str]:
     Of the block, else of boto3's chain: variables, profiles, single sign-on, roles. Raises
     ConfigurationError when there are none.
     """
+    import boto3
+
     session = boto3.session.Session()
     region = storage.region or session.region_name or "us-east-1"
     if storage.anonymous:
@@ -89,6 +89,11 @@ def google_token(storage: Storage) -> str | None:
     """
     if storage.anonymous:
         return None
+    import google.auth
+    import google.auth.exceptions
+    import google.auth.transport.requests
+    from google.oauth2 import service_account
+
     told = block_of(storage)
     try:
         if told:

@@ -7,15 +7,18 @@ import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import duckdb
 
 from flows.errors import AfterhypeError, ExtractError
-from flows.extract.buckets import Remote, open_remote
 from flows.extract.files import filled, list_files
 from flows.extract.found import HEAD_BYTES, Extract, Found
 from flows.settings import Settings
 from flows.sources import FileSource
+
+if TYPE_CHECKING:
+    from flows.extract.buckets import Remote
 
 _CHUNK = 1 << 20
 
@@ -73,6 +76,8 @@ class Places:
     def _remote(self, uri: str) -> Remote:
         root = "/".join(uri.split("/")[:3]) + "/"
         if root not in self._remotes:
+            from flows.extract.buckets import open_remote  # most sources are local
+
             self._remotes[root] = open_remote(uri, self._source.storage)
         return self._remotes[root]
 

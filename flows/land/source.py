@@ -77,8 +77,11 @@ def land_files(
     *,
     days: tuple[date, date] | None = None,
     advance: Advance = _silently,
+    on_new: Callable[[], None] = lambda: None,
 ) -> SourceLanding:
     """Land the files of ``source`` that the ledger does not know yet; ``days`` narrows them.
+
+    ``on_new`` is called before each batch of files whose content is new.
 
     A file whose size and modification time (or ETag) are unchanged is not even read; one whose
     content was landed before under another name is read for its checksum, once.
@@ -100,6 +103,8 @@ def land_files(
     for batch in batches(new):
         advance(done, len(found))
         extracts = _identified(con, batch, places, failed)
+        if extracts:
+            on_new()
         landed |= _land(con, extracts, source, settings, now, places, failed)
         done += len(batch)
     advance(done, len(found))

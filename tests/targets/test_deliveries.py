@@ -1,5 +1,7 @@
 """A target that is due gets what is published; one that is down spoils nothing."""
 
+from dataclasses import replace
+
 import pytest
 
 from flows import pipeline
@@ -19,7 +21,8 @@ def test_before_anything_is_published_nothing_is_due(tmp_path):
 
 @pytest.fixture
 def no_waiting(monkeypatch):
-    monkeypatch.setattr(pipeline.deliver_to, "retry_delay_seconds", [0, 0, 0])
+    at_once = replace(pipeline.deliver_to.retry, after_seconds=(0, 0, 0))
+    monkeypatch.setattr(pipeline, "deliver_to", replace(pipeline.deliver_to, retry=at_once))
 
 
 @pytest.mark.usefixtures("no_waiting", "schema")

@@ -83,6 +83,7 @@ def _signature(root: Path) -> _Signature:
 def _code_hash(signature: _Signature) -> str:
     """A hash of what the files say, by the names under which dbt and Python know them."""
     said = sorted(line for path, *_ in signature for line in _definitions(path))
+    said += [_folder_configs([path for path, *_ in signature])]
     return hashlib.sha256(json.dumps(said).encode()).hexdigest()
 
 
@@ -104,6 +105,23 @@ def _definitions(path: Path) -> Iterator[tuple[str, str, str]]:
                 yield kind, name, json.dumps(_defining(entry), sort_keys=True, default=str)
 
 
+def _folder_configs(paths: list[Path]) -> tuple[str, str, str]:
+    """The configuration that each model has of its folders, by its name, and not of where it is."""
+    (project,) = (path for path in paths if path.name == "dbt_project.yml")
+    configured = yaml.load(project.read_text(encoding="utf-8"), _YamlLoader).get("models", {})
+    models = project.parent / "models"
+    found = {}
+    for path in paths:
+        if path.suffix == ".sql" and path.is_relative_to(models):
+            config: dict[str, Any] = {}
+            level = configured.get("afterhype", {})
+            for name in (*path.relative_to(models).parent.parts, path.stem):
+                config |= {k: v for k, v in level.items() if k.startswith("+")}
+                level = level.get(name) or {}
+            found[path.stem] = config | {k: v for k, v in level.items() if k.startswith("+")}
+    return "folders", "", json.dumps(found, sort_keys=True, default=str)
+
+
 _YamlLoader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 _CHANGES_NO_NUMBER = frozenset(
@@ -114,7 +132,11 @@ _CHANGES_NO_NUMBER = frozenset(
 
 def _defining(value: Any) -> Any:
     if isinstance(value, dict):
-        return {k: _defining(v) for k, v in value.items() if k not in _CHANGES_NO_NUMBER}
+        return {
+            key: kept if key == "config" else _defining(kept)
+            for key, kept in value.items()
+            if key not in _CHANGES_NO_NUMBER
+        }
     if isinstance(value, list):
         return [_defining(item) for item in value]
     return value
@@ -122,7 +144,15 @@ def _defining(value: Any) -> Any:
 
 _TOKEN = re.compile(
     r"""
-    (?P<left_out> \{\#.*?\#\} | --[^\n]* | /\*.*?\*/ | \s+ )
+    (?P<left_out>
+        \{\#.*?\#\}
+        | --(?:(?!\{[{%])[^\n])*(?=\n|\Z)    # Jinja in a comment is carried out all the same
+        | /\*(?:(?!\{[{%]).)*?\*/
+        | \s+
+    )
+    | --[^\n]*
+    | /\*.*?\*/
+    | \$\$.*?\$\$
     | '(?:[^'\\]|\\.|'')*'
     | "(?:[^"\\]|\\.)*"
     | \w+
@@ -131,6 +161,9 @@ _TOKEN = re.compile(
     re.DOTALL | re.VERBOSE,
 )
 
+_GLUED = re.compile(r"[\w'\"$}][\w'\"${]")
+"""Two characters between which white space makes another text: fct_{{ period }} is one name."""
+
 
 def sql_without_layout(text: str) -> str:
     """SQL with Jinja in it, token by token, without comments and without what is between tokens.
@@ -138,8 +171,16 @@ def sql_without_layout(text: str) -> str:
     What is in quotes stays as it is.
     """
     # sqlglot's tokenizer knows Jinja as well, but takes a second for this project, in each run
-    tokens = (match for match in _TOKEN.finditer(text) if match["left_out"] is None)
-    return " ".join(match[0] for match in tokens)
+    tokens: list[str] = []
+    end = 0
+    for match in _TOKEN.finditer(text):
+        if match["left_out"] is not None:
+            continue
+        beside = match.start() == end and _GLUED.fullmatch(text[end - 1 : end + 1])
+        tokens.append("" if beside or not tokens else " ")
+        tokens.append(match[0])
+        end = match.end()
+    return "".join(tokens)
 
 
 def python_without_layout(text: str) -> str:

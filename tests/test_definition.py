@@ -89,6 +89,14 @@ def test_a_token_more_in_any_sql_file_is_another_definition(path: Path) -> None:
         ("select ab", "select a b", False),
         ('select "a b"', 'select "a  b"', False),
         ("select 1.5", "select 1, 5", False),
+        ("from fct_{{ period }}", "from fct_ {{ period }}", False),
+        ("{{ a }}_b", "{{ a }} _b", False),
+        ("select e'a'", "select e 'a'", False),
+        ("select $$a -- b$$", "select $$a$$", False),
+        ("a -- {{ f(1) }}", "a -- {{ f(2) }}", False),
+        ("a /* {% do f(1) %} */", "a /* {% do f(2) %} */", False),
+        ("f( 'x' )", "f('x')", True),
+        ("a -- it's {{ f(1) }}\nb 'c  d'", "a -- it's {{ f(1) }}\nb 'c d'", False),
     ],
 )
 def test_what_two_statements_have_in_common(one: str, other: str, same: bool) -> None:
@@ -138,7 +146,10 @@ def test_comments_and_docstrings_of_the_outlook_are_left_out(checkout: Path) -> 
 @pytest.mark.parametrize(
     ("path", "to"),
     [
-        ("dbt_project/models/marts/app_scorecard.sql", "dbt_project/models/app_scorecard.sql"),
+        (
+            "dbt_project/models/marts/app_scorecard.sql",
+            "dbt_project/models/marts/x/app_scorecard.sql",
+        ),
         ("dbt_project/models/marts/app_scorecard.yml", "dbt_project/models/app_scorecard.yml"),
         ("dbt_project/macros/engine/moments.sql", "dbt_project/macros/moments.sql"),
         ("flows/outlook/wilson.py", "flows/outlook/intervals/wilson.py"),
@@ -149,6 +160,13 @@ def test_a_file_that_is_moved_is_the_same_definition(checkout: Path, path: str, 
     (checkout / to).parent.mkdir(exist_ok=True)
     (checkout / path).rename(checkout / to)
     assert the_hash() == before
+
+
+def test_a_model_in_a_folder_with_another_configuration_is_another_one(checkout: Path) -> None:
+    before = the_hash()
+    models = checkout / "dbt_project" / "models"
+    (models / "marts" / "app_scorecard.sql").rename(models / "staging" / "app_scorecard.sql")
+    assert the_hash() != before
 
 
 @pytest.mark.parametrize(

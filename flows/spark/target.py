@@ -43,7 +43,6 @@ def environment(settings: Settings, handed: HandedOver) -> dict[str, str]:
         "AFTERHYPE_DBT_TARGET": settings.build_on,
         "AFTERHYPE_SCHEMA_PREFIX": handed.prefix,
         "AFTERHYPE_LAKE": handed.lake.root,
-        "AFTERHYPE_LAKE_STORAGE": handed.lake.storage.model_dump_json(),
         "AFTERHYPE_CONTROL": handed.control,
         "AFTERHYPE_SPARK_PARAMETERS": json.dumps(_parameters(settings)),
     }

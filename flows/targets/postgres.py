@@ -33,6 +33,9 @@ LONGEST_INDEX_ROW = 2000
 LOCK_TIMEOUT = "5s"
 """How long a delivery waits for a lock on something of somebody else, such as a view."""
 
+READERS_WAITED_FOR = "500ms"
+"""How long a swap waits for the readers of one table; below PostgreSQL's ``deadlock_timeout``."""
+
 _OLD = "__replaced_"
 
 _UNREACHABLE = re.compile(
@@ -119,12 +122,12 @@ class _Swap:
             self._do(self._generated(_SCHEMA_GRANTS))
         for table in self._tables:
             self._load(table)
+        old = f"{self._schema}{_OLD}{datetime.now(UTC):%Y%m%dt%H%M%S%f}"[:LONGEST_NAME]
         if stands:
             # twice, as the first takes back what default privileges have granted
             self._do(self._generated(_TABLE_REVOKES))
             self._do(self._generated(_TABLE_GRANTS))
-            old = f"{self._schema}{_OLD}{datetime.now(UTC):%Y%m%dt%H%M%S%f}"
-            self._do(f"alter schema {_name(self._schema)} rename to {_name(old[:LONGEST_NAME])}")
+            self._do(f"alter schema {_name(self._schema)} rename to {_name(old)}")
         comment = text_in_sql(f"{OURS} Publication {self._publication_id}.")
         self._do(
             f"alter schema {_name(self._aside)} rename to {_name(self._schema)}; "
@@ -142,6 +145,17 @@ class _Swap:
                     f"view {name} cannot follow to the new tables: {reason}. Change it to what "
                     "the marts have now, or drop it"
                 ) from None
+        if stands:
+            self._let_no_query_begin(old)
+
+    def _let_no_query_begin(self, old: str) -> None:
+        """Hold the old tables until the commit, if their readers let go of them soon.
+
+        PostgreSQL looks up the tables of a query one by one: whoever has found one of them before
+        the commit would find the next one after it. Goes on without the locks where somebody reads
+        for longer; it comes last, since whoever holds them must not wait for anything.
+        """
+        self._do(_HOLD.format(schema=text_in_sql(old), timeout=text_in_sql(READERS_WAITED_FOR)))
 
     def _refuse_long_names(self) -> None:
         names = self._con.execute(
@@ -293,6 +307,24 @@ join pg_class t on d.refclassid = 'pg_class'::regclass and d.refobjid = t.oid
 join pg_namespace tn on tn.oid = t.relnamespace
 where tn.nspname = {schema} and vn.nspname <> {schema}
 order by 2
+"""
+
+_HOLD = """
+do $hold$
+declare tables text := (
+    select string_agg(format('%I.%I', nspname, relname), ', ' order by relname)
+    from pg_class join pg_namespace n on n.oid = relnamespace
+    where nspname = {schema} and relkind = 'r'
+);
+begin
+    perform set_config('lock_timeout', {timeout}, true);
+    if tables is not null then
+        execute 'lock table ' || tables || ' in access exclusive mode';
+    end if;
+exception when lock_not_available or deadlock_detected then
+    null;
+end
+$hold$
 """
 
 # default privileges as well: a mart that is new in a publication is granted as they say

@@ -6,6 +6,8 @@ import signal
 import subprocess
 import sys
 import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import duckdb
 import psycopg
@@ -236,6 +238,36 @@ def test_readers_never_fail_nor_go_back_while_deliveries_go_on(home, schema, pos
         assert [id_ for id_, _, _ in mine] == sorted(id_ for id_, _, _ in mine)
         assert all(told == there for _, told, there in mine)
     assert len({id_ for mine in seen for id_, _, _ in mine}) > 4
+
+
+def test_a_query_that_has_found_one_of_its_tables_is_let_find_the_others(
+    home, schema, postgres, monkeypatch
+):
+    monkeypatch.setattr("flows.targets.postgres.READERS_WAITED_FOR", "60s")  # the machine is busy
+    publish_and_deliver(home, schema)
+    home.change("insert into marts.fct_app_activity_daily select 'b', '2026-01-01', 1, 1")
+    with postgres.connect() as gate, ThreadPoolExecutor(2) as both:
+        gate.execute("begin; lock table marts.fct_app_activity_daily in access exclusive mode")
+        with postgres.connect() as reader:
+            read = both.submit(lambda: reader.execute(READ).fetchone())
+            _until_somebody_waits(postgres, "AccessShareLock")  # it has found the publication
+            delivery = both.submit(publish_and_deliver, home, schema)
+            _until_somebody_waits(postgres, "AccessExclusiveLock")
+            gate.execute("commit")
+            _, told, there = read.result(60)
+        last = delivery.result(60)
+    assert told == there
+    with postgres.connect() as con:
+        assert con.execute(READ).fetchone() == (last.publication_id, 3001, 3001)
+
+
+def _until_somebody_waits(postgres, mode):
+    deadline = time.monotonic() + 60
+    with postgres.connect() as con:
+        waiting = "select count(*) from pg_locks where not granted and mode = %s"
+        while con.execute(waiting, [mode]).fetchone() == (0,):
+            assert time.monotonic() < deadline, f"nobody waits for a lock {mode}"
+            time.sleep(0.01)
 
 
 def test_a_long_reader_neither_waits_nor_is_waited_for(home, schema, postgres):

@@ -100,11 +100,6 @@ def begin(
     return Build(build_id=build_id, by_arrival=by_arrival, reason=reason, changed=changed)
 
 
-def will_be_by_arrival(con: duckdb.DuckDBPyConnection, sources: Sources, engine: str) -> bool:
-    """Whether a build that began now could go on from what stands."""
-    return _decide(con, sources, engine, full=False)[0]
-
-
 def _decide(
     con: duckdb.DuckDBPyConnection, sources: Sources, engine: str, full: bool
 ) -> tuple[bool, str]:

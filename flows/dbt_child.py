@@ -31,7 +31,7 @@ _FAILED = ("error", "fail", "runtime error")
 """dbt's words for a node that did not do what it should."""
 
 _PARSED_KEPT = 2
-"""A full build and one by arrival; a process of tests would collect one per sources file."""
+"""A process of tests would collect one per sources file."""
 
 
 def main(answers_descriptor: int) -> None:
@@ -83,7 +83,9 @@ def _parsed(request: DbtRequest, manifests: dict[str, Any]) -> Any:
     """
     if request.parsed_as not in manifests:
         parsed = dbtRunner().invoke(
-            ["parse", *request.options], log_level="none", log_level_file=_LOGGED
+            ["parse", "--vars", request.parsed_variables, *request.options],
+            log_level="none",
+            log_level_file=_LOGGED,
         )
         if parsed.exception or not parsed.success:
             return parsed
@@ -96,7 +98,9 @@ def _parsed(request: DbtRequest, manifests: dict[str, Any]) -> Any:
 def _invoke(request: DbtRequest, manifest: Any) -> Any:
     runner = dbtRunner(manifest=manifest)
     return runner.invoke(
-        [*request.command, *request.options], log_level="none", log_level_file=_LOGGED
+        [*request.command, "--vars", request.variables, *request.options],
+        log_level="none",
+        log_level_file=_LOGGED,
     )
 
 

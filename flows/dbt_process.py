@@ -52,12 +52,15 @@ class DbtOutcome:
 class DbtRequest:
     """A dbt command, such as ("build", "--select", "app_scorecard").
 
-    ``options`` say which project, profile and variables; ``environment`` is what profiles.yml
-    reads. Requests of equal ``parsed_as`` share what dbt has parsed.
+    ``options`` say which project and profile; ``environment`` is what profiles.yml reads.
+    ``variables`` are JSON, and so are ``parsed_variables``, those that parsing depends on. Requests
+    of equal ``parsed_as`` share what dbt has parsed.
     """
 
     command: tuple[str, ...]
     options: tuple[str, ...]
+    variables: str
+    parsed_variables: str
     environment: Mapping[str, str]
     parsed_as: str
 

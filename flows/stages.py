@@ -193,7 +193,6 @@ def _get_ready(run: Run, con: duckdb.DuckDBPyConnection) -> None:
         dbt = Dbt(
             settings=run.settings,
             sources=run.sources,
-            by_arrival=builds.will_be_by_arrival(con, run.sources, builds.DUCKDB),
             events_in_lake=lake_of(con) is not None,
         )
         prepare_dbt(dbt.request("build"))

@@ -89,11 +89,9 @@ class Dbt:
     def target(self) -> Path:
         """Where dbt writes, and keeps what it has parsed until a file or a variable changes.
 
-        Builds by arrival have a folder of their own, and so do those on Spark: one parse for all
-        would be thrown away by each.
+        Builds on Spark have a folder of their own: one parse for both would be thrown away by each.
         """
-        name = "target_by_arrival" if self.by_arrival else "target"
-        return self.settings.dbt_dir / (f"{name}_on_spark" if self.spark else name)
+        return self.settings.dbt_dir / ("target_on_spark" if self.spark else "target")
 
     @property
     def manifest(self) -> Path:
@@ -102,23 +100,23 @@ class Dbt:
 
     def request(self, *command: str) -> DbtRequest:
         """A command for dbt's process."""
-        variables = json.dumps(
-            dbt_variables(self.sources) | {"by_arrival": self.by_arrival}, sort_keys=True
-        )
+        variables = dbt_variables(self.sources)
+        parsed_variables = json.dumps(variables, sort_keys=True)
         environment = _environment(self)
         return DbtRequest(
             command=command,
             options=(
-                *("--vars", variables),
                 *("--project-dir", str(DBT_PROJECT), "--profiles-dir", str(PROFILES)),
                 *("--target-path", str(self.target)),
                 *("--log-path", str(self.settings.dbt_dir / "logs")),
                 # what nobody reads takes half a second each time; Spark's tables are found by it
                 *(() if self.spark or command[0] == "docs" else ("--no-write-json",)),
             ),
+            variables=json.dumps(variables | {"by_arrival": self.by_arrival}, sort_keys=True),
+            parsed_variables=parsed_variables,
             environment=environment,
             parsed_as=json.dumps(
-                [variables, *(environment.get(name) for name in _PARSED_WITH)], sort_keys=True
+                [parsed_variables, *(environment.get(name) for name in _PARSED_WITH)]
             ),
         )
 

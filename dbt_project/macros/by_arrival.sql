@@ -2,15 +2,16 @@
     Builds are by arrival or full. A full build makes every table anew from all visible events. A
     build by arrival takes what has changed since the last one, and adds it to what stands: the
     pipeline asks for it with --vars '{"by_arrival": true}', and only where the last build was
-    finished and the definitions are the same.
+    finished and the definitions are the same. What is parsed serves both: a build by arrival refers
+    to all that a full one refers to, and more.
 -#}
 {% macro by_arrival() -%}
-    {{ return(var('by_arrival')) }}
+    {{ return(var('by_arrival') or not execute) }}
 {%- endmacro %}
 
 {#- What a model of this schema held when the last build was finished, where ref() would be a cycle. -#}
 {% macro standing(model_name) -%}
-    {{ this.incorporate(path={'identifier': model_name}) }}
+    {%- if execute %}{{ this.incorporate(path={'identifier': model_name}) }}{% endif -%}
 {%- endmacro %}
 
 {#-

@@ -46,7 +46,7 @@ def bring_home(
         raise
 
 
-_TABLES = ("table", "incremental")
+_TABLES = ("table", "standing")
 
 
 def _drop(con: duckdb.DuckDBPyConnection, schema: str, name: str) -> None:

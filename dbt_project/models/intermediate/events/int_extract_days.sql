@@ -7,6 +7,10 @@ events as (
     select * from {{ ref('stg_events') }}
 ),
 
+pruned_extract_days as (
+    select * from {{ source('raw', 'pruned_extract_days') }}
+),
+
 {% if by_arrival() %}
 -- Imported once for each use: what is used twice is read as a whole before it is filtered.
 events_again as (
@@ -42,11 +46,6 @@ recounted as (
             and events_again.activity_date = disturbed_days.activity_date
     left join arrivals on events_again.extract_id = arrivals.extract_id
     where arrivals.extract_id is null
-),
-
-{% else %}
-pruned_extract_days as (
-    select * from {{ source('raw', 'pruned_extract_days') }}
 ),
 
 {% endif %}

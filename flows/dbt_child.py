@@ -7,6 +7,7 @@ started it is dead, and its home belongs to the next one.
 
 from __future__ import annotations
 
+import gc
 import os
 import pickle
 import queue
@@ -14,39 +15,31 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import Any
 
-from dbt.adapters.duckdb.connections import DuckDBConnectionManager
-from dbt.cli.main import dbtRunner
-
-from flows.dbt_process import DbtNode, DbtOutcome, DbtRequest
-
-_LOGGED = "info"
-"""What goes to dbt.log, to which a failure's message points. Debug costs a tenth of a build."""
-
-_FAILED = ("error", "fail", "runtime error")
-"""dbt's words for a node that did not do what it should."""
-
-_PARSED_KEPT = 2
-"""A process of tests would collect one per sources file."""
+from flows.dbt_process import DbtRequest
 
 
 def main(answers_descriptor: int) -> None:
     """Answer one request after the other until stdin ends."""
+    gc.disable()  # what is imported and parsed stays: to look for garbage in it costs a tenth
     requests: queue.Queue[DbtRequest] = queue.Queue()
     threading.Thread(target=_read, args=(requests,), daemon=True).start()
+    from flows.dbt_commands import answer
+
     manifests: dict[str, Any] = {}
     accounted = 0.0
     with os.fdopen(answers_descriptor, "wb") as answers:
         while True:
-            outcome = _answer(requests.get(), manifests)
+            outcome = answer(requests.get(), manifests)
             used = time.process_time()
             pickle.dump(replace(outcome, cpu_seconds=used - accounted), answers)
             accounted = used
             answers.flush()
+            if not gc.isenabled():
+                gc.freeze()
+                gc.enable()
 
 
 def _read(requests: queue.Queue[DbtRequest]) -> None:
@@ -58,93 +51,6 @@ def _read(requests: queue.Queue[DbtRequest]) -> None:
     except BaseException:
         traceback.print_exc()
         os._exit(1)
-
-
-def _answer(request: DbtRequest, manifests: dict[str, Any]) -> DbtOutcome:
-    with _environment(request.environment):
-        try:
-            result = parsed = _parsed(request, manifests)
-            if parsed.success and request.command != ("parse",):
-                result = _invoke(request, parsed.result)
-        except Exception as error:
-            return DbtOutcome(success=False, error=str(error.__cause__ or error))
-        finally:
-            _let_go_of_the_warehouse()
-            _end_spark_session()
-    if result.exception:
-        return DbtOutcome(success=False, error=str(result.exception))
-    return DbtOutcome(success=bool(result.success), nodes=tuple(_nodes(result)))
-
-
-def _parsed(request: DbtRequest, manifests: dict[str, Any]) -> Any:
-    """The result of parsing the project: once for all commands that it is the same for.
-
-    Nobody changes the project's files under a run, so that not even a look at them is needed.
-    """
-    if request.parsed_as not in manifests:
-        parsed = dbtRunner().invoke(
-            ["parse", "--vars", request.parsed_variables, *request.options],
-            log_level="none",
-            log_level_file=_LOGGED,
-        )
-        if parsed.exception or not parsed.success:
-            return parsed
-        while len(manifests) >= _PARSED_KEPT:
-            del manifests[next(iter(manifests))]
-        manifests[request.parsed_as] = parsed
-    return manifests[request.parsed_as]
-
-
-def _invoke(request: DbtRequest, manifest: Any) -> Any:
-    runner = dbtRunner(manifest=manifest)
-    return runner.invoke(
-        [*request.command, "--vars", request.variables, *request.options],
-        log_level="none",
-        log_level_file=_LOGGED,
-    )
-
-
-def _nodes(result: Any) -> Iterator[DbtNode]:
-    """The results by node; a command such as ``docs generate`` has none."""
-    for node in getattr(result.result, "results", ()) or ():
-        if hasattr(node, "status") and hasattr(node.node.config, "materialized"):
-            yield DbtNode(
-                resource_type=str(node.node.resource_type),
-                name=node.node.name,
-                seconds=float(node.execution_time),
-                failed=node.status in _FAILED,
-                message=str(node.message),
-            )
-
-
-def _let_go_of_the_warehouse() -> None:
-    """Close the file, which dbt keeps open from node to node: the run goes on with it."""
-    with suppress(Exception):  # there is none where dbt failed before it opened one
-        DuckDBConnectionManager.env().close()
-    DuckDBConnectionManager.close_all_connections()
-
-
-def _end_spark_session() -> None:
-    """End the session of a command on Spark, which would hold a cluster's executors."""
-    if "pyspark" in sys.modules:
-        from flows.spark import session  # not every installation has Spark
-
-        session.end()
-
-
-@contextmanager
-def _environment(ours: Mapping[str, str]) -> Iterator[None]:
-    """Set what profiles.yml reads, for the length of a dbt command."""
-    before = {name: os.environ.get(name) for name in ours}
-    os.environ.update(ours)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 import sys
 import threading
@@ -35,7 +36,11 @@ def wait_for(module: str) -> None:
 def _import(modules: list[str], after: threading.Thread | None) -> None:
     if after:
         after.join()
-    for name in modules:
-        with suppress(Exception):
-            importlib.import_module(name)
-        _begun[name].set()
+    gc.disable()  # modules stay: to look for garbage among them costs a sixth
+    try:
+        for name in modules:
+            with suppress(Exception):
+                importlib.import_module(name)
+            _begun[name].set()
+    finally:
+        gc.enable()

@@ -39,27 +39,6 @@ _TESTED_WITH: Mapping[Layer, tuple[str, ...]] = {
 }
 """Where the data tests are that go with a layer, beside its own folders."""
 
-_SOURCES: Mapping[Input, tuple[str, ...]] = {
-    "events": (
-        "source:raw.app_events",
-        "source:raw.user_aliases",
-        "source:raw.pruned_user_days",
-        "source:raw.pruned_extract_days",
-        "source:ops.built_extracts",
-        "source:ops.disturbed_events",
-    ),
-    "ranks": ("source:raw.chart_snapshots", "source:raw.chart_ranks"),
-    "installs": ("source:raw.store_installs",),
-    "reviews": ("source:raw.app_reviews",),
-    "configuration": (
-        "source:raw.apps",
-        "source:raw.app_store_ids",
-        "source:raw.event_sources",
-        "source:raw.launch_notes",
-    ),
-}
-"""The dbt sources of each input of a build. The ledger, raw.extracts, changes with each of them."""
-
 OUTLOOK_INPUTS: frozenset[Input] = frozenset({"events", "ranks"})
 """The inputs that flow into the outlook."""
 
@@ -139,10 +118,10 @@ def build_layer(dbt: Dbt, layer: Layer, changed: Collection[Input] = INPUTS) -> 
         selected += _TESTED_WITH[layer]
         excluded = []
     elif dbt.by_arrival:
-        # few criteria, since dbt looks at every node for each of them
-        selected = [f"{source}+" for name in sorted(changed) for source in _SOURCES[name]]
+        # few criteria, since dbt looks at every node for each of them: the sources bear these tags
+        selected = [f"tag:{name}_input+" for name in sorted(changed)]
         if OUTLOOK_INPUTS & set(changed):
-            selected.append("source:outlook+")
+            selected.append("tag:outlook+")
         selected.append(_EVERY_BUILD)
         excluded += [folder for name in _FOLDERS if name != layer for folder in _FOLDERS[name]]
         # the definitions are the same as those of the last build, and so are views
@@ -241,7 +220,7 @@ def _environment(dbt: Dbt) -> dict[str, str]:
     settings = dbt.settings
     ours = {
         "AFTERHYPE_WAREHOUSE": str(settings.warehouse_path),
-        "AFTERHYPE_DBT_KEEPS_OPEN": "True",  # flows.dbt_child closes it
+        "AFTERHYPE_DBT_KEEPS_OPEN": "True",  # flows.dbt_commands closes it
         "DO_NOT_TRACK": "1",
     }
     if dbt.events_in_lake:

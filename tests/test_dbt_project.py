@@ -14,6 +14,7 @@ import duckdb
 import pytest
 from dbt.cli.main import dbtRunner
 
+from flows.builds import INPUTS
 from flows.outlook.fitting import fit_outlook
 from flows.outlook.rules import VerdictRules
 from flows.settings import PROJECT_ROOT
@@ -600,6 +601,17 @@ def test_every_model_and_column_is_described(manifest: dict[str, Any]) -> None:
     ]
     assert undescribed == []
     assert all(described.values())
+
+
+def test_every_source_but_the_ledgers_belongs_to_an_input(manifest: dict[str, Any]) -> None:
+    inputs = {
+        source["name"]: [tag for tag in source["tags"] if tag.endswith("_input")]
+        for source in manifest["sources"].values()
+        if source["source_name"] in ("raw", "ops")
+    }
+    assert {name for name, tags in inputs.items() if not tags} == {"extracts", "builds"}
+    assert {tag for tags in inputs.values() for tag in tags} == {f"{name}_input" for name in INPUTS}
+    assert all(len(tags) <= 1 for tags in inputs.values())
 
 
 def test_descriptions_fit_the_built_columns(home: Path, manifest: dict[str, Any]) -> None:

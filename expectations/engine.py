@@ -5,18 +5,20 @@ Importing this module imports Great Expectations, which takes seconds: import it
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")  # read once, by the import below
+from expectations import lean_import  # noqa: F401, before what it is about
 
+# isort: split
 import great_expectations as gx
 import sqlalchemy as sa
 from great_expectations.core.run_identifier import RunIdentifier
@@ -28,7 +30,9 @@ from expectations.no_violations import ExpectNoViolations
 from expectations.suites import mart_suites, raw_suites
 
 _SITE = "afterhype quality gates"
+_WHOLE = "whole"
 _VIEWS = "expectations.data_docs.view"
+_INDEX = "expectations.data_docs.index"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,6 +76,7 @@ def judge(
         }
     _forget_old_runs(context, suites, runs_kept)
     _write_data_docs(context, docs_dir, run_name)
+    _remove_empty_folders(results_dir, docs_dir)
     return outcomes
 
 
@@ -96,7 +101,8 @@ def _context(results_dir: Path, docs_dir: Path) -> Any:
         "show_how_to_buttons": False,
         "store_backend": _folder(docs_dir),
         "site_index_builder": {
-            "class_name": "DefaultSiteIndexBuilder",
+            "module_name": _INDEX,
+            "class_name": "IndexBuilder",
             "view": {"module_name": _VIEWS, "class_name": "OfflineIndexPageView"},
         },
         "site_section_builders": {
@@ -138,6 +144,16 @@ def _opened(
         "warehouse",
         connection_string=sa.URL.create("duckdb", database=str(warehouse)).render_as_string(),
         create_temp_table=False,
+        # all of them at once: each one that is added later writes the whole configuration anew
+        assets=[
+            {
+                "type": "query",
+                "name": suite.name,
+                "query": suite.batch,
+                "batch_definitions": [{"name": _WHOLE}],
+            }
+            for suite in suites
+        ],
         kwargs={"connect_args": {"read_only": True, "config": config}},
     )
     engine = source.get_execution_engine().engine
@@ -174,12 +190,12 @@ def _validate(
     """Great Expectations' results by suite name."""
     definitions = []
     for suite in suites:
-        asset = source.add_query_asset(name=suite.name, query=suite.batch)
+        asset = source.get_asset(suite.name)
         definitions.append(
             context.validation_definitions.add(
                 gx.ValidationDefinition(
                     name=suite.name,
-                    data=asset.add_batch_definition_whole_table("whole"),
+                    data=asset.get_batch_definition(_WHOLE),
                     suite=context.suites.add(_as_suite(suite)),
                 )
             )
@@ -242,20 +258,21 @@ def _forget_old_runs(context: Any, suites: Sequence[Suite], runs_kept: int) -> N
 
 
 def _write_data_docs(context: Any, docs_dir: Path, run_name: str) -> None:
-    """Write the pages of this run and of its suites; earlier runs' pages stay as they are.
+    """Write the pages of this run, and those of all suites where they are of other code.
 
-    The pages of the other gate's suites are written where there is none: its own runs renew them.
-    The index drops what the stores have forgotten; assets that no page uses are not left behind.
+    Earlier runs' pages stay as they are. The index drops the runs that the store has forgotten;
+    assets that no page uses are not left behind.
     """
-    judged = {suite.name for suite in context.suites.all()}
-    for suite in (*raw_suites(), *mart_suites()):
-        if suite.name not in judged:
-            context.suites.add(_as_suite(suite))
-    of_suites = [
-        key
-        for key in context.expectations_store.list_keys()
-        if key.name in judged or not (docs_dir / "expectations" / f"{key.name}.html").exists()
-    ]
+    of_suites = []
+    note, made_of = docs_dir.with_name(f"{docs_dir.name}.made_of"), _hash_of_suite_pages()
+    if not note.exists() or note.read_text(encoding="utf-8") != made_of:
+        note.unlink(missing_ok=True)  # pages of which some are missing are made of nothing
+        shutil.rmtree(docs_dir / "expectations", ignore_errors=True)
+        judged = {suite.name for suite in context.suites.all()}
+        for suite in (*raw_suites(), *mart_suites()):
+            if suite.name not in judged:
+                context.suites.add(_as_suite(suite))
+        of_suites = context.expectations_store.list_keys()
     of_this_run = [
         key
         for key in context.validation_results_store.list_keys()
@@ -266,6 +283,24 @@ def _write_data_docs(context: Any, docs_dir: Path, run_name: str) -> None:
         resource_identifiers=[*of_suites, *of_this_run],
     )
     shutil.rmtree(docs_dir / "static", ignore_errors=True)
+    note.write_text(made_of, encoding="utf-8")
+
+
+def _remove_empty_folders(*above: Path) -> None:
+    """Remove the folders of forgotten runs, of which Great Expectations takes away the files."""
+    for root in above:
+        for folder, _, _ in os.walk(root, topdown=False):
+            with suppress(OSError):  # it is not empty
+                Path(folder).rmdir()
+
+
+def _hash_of_suite_pages() -> str:
+    """A hash of what the pages of the suites are made of: this package, and what renders them."""
+    digest = hashlib.sha256(gx.__version__.encode())
+    for path in sorted(Path(__file__).parent.rglob("*")):
+        if path.suffix in (".py", ".j2"):
+            digest.update(path.read_bytes())
+    return digest.hexdigest()
 
 
 def _as_suite(suite: Suite) -> Any:

@@ -18,7 +18,7 @@ from flows.settings import Settings
 if TYPE_CHECKING:
     from expectations.engine import Outcome
 
-RUNS_KEPT = 30
+RUNS_KEPT = 7
 """How many runs of each gate the Data Docs show; older ones stay in ops.gate_results."""
 
 _ROWS_SAMPLED = 5

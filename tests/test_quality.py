@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from expectations.suites import mart_suites, raw_suites
 from flows import quality, warehouse
 from flows.errors import AfterhypeError
 from flows.quality import data_docs_path, describe, mart_gate, raw_gate
@@ -166,6 +167,21 @@ def test_old_runs_leave_the_data_docs(settings, monkeypatch):
     assert "run-1" in (data_docs_path(settings) / "index.html").read_text()
     stored = list((settings.quality_dir / "validations").rglob("*.json"))
     assert {path.parts[-3] for path in stored} == {"run-1", "run-2", "run-3"}
+    folders = [path for path in settings.quality_dir.rglob("*") if path.is_dir()]
+    assert [folder for folder in folders if not any(folder.iterdir())] == []
+
+
+def test_the_pages_of_suites_are_written_anew_with_other_code_only(settings):
+    raw_gate(settings, "run-1", ["e1"])
+    suites = sorted(page for page in pages(settings) if "expectations" in page.parts)
+    assert len(suites) == len(raw_suites()) + len(mart_suites())
+    for page in suites:
+        page.write_text("kept")
+    raw_gate(settings, "run-2", ["e1"])
+    assert {page.read_text() for page in suites} == {"kept"}
+    settings.quality_dir.joinpath("data_docs.made_of").write_text("other code")
+    mart_gate(settings, "run-3")
+    assert not [page for page in suites if page.read_text() == "kept"]
 
 
 def test_pages_name_no_outside_address(settings):

@@ -289,8 +289,10 @@ def _copy_comments(con: duckdb.DuckDBPyConnection) -> None:
         where database_name = 'warehouse' and schema_name = 'marts' and comment is not null
         """
     ).fetchall()
+    con.begin()  # else each of the hundreds is a commit to disk
     for subject, comment in comments:
         con.execute(f"comment on {subject} is {text_in_sql(comment)}")
+    con.commit()
 
 
 def _describe(

@@ -39,13 +39,17 @@ sizes as (
 
 cohorts as (
     select
-        app_id,
-        cohort_date,
-        segment_key,
-        cast(sum(users) as {{ dbt.type_bigint() }}) as cohort_users
+        sizes.app_id,
+        sizes.cohort_date,
+        sizes.segment_key,
+        cast(sum(sizes.users) as {{ dbt.type_bigint() }}) as cohort_users
     from sizes
-    group by app_id, cohort_date, segment_key
-    having sum(users) > 0
+    {% if by_arrival() %}
+    inner join ({{ changed_cohorts(period) }}) as changed
+        on sizes.app_id = changed.app_id and sizes.cohort_date = changed.cohort_date
+    {% endif %}
+    group by sizes.app_id, sizes.cohort_date, sizes.segment_key
+    having sum(sizes.users) > 0
 ),
 
 named_cohorts as (
@@ -124,4 +128,28 @@ final as (
 )
 
 select * from final
+{%- endmacro %}
+
+{#-
+    The cohorts whose rows of the triangle may be others than those that stand: those of users whom this
+    build changes, before or now, and those of which the watermark has not passed the last window by
+    days. Windows of 24 hours complete up to two periods later than calendar periods.
+-#}
+{% macro changed_cohorts(period) -%}
+    {%- set cohort_date = period_start_of('cohort_sizes.cohort_date', period) -%}
+    select
+        app_id,
+        {{ period_start_of('cohort_date', period) }} as cohort_date
+    from {{ ref('int_user_cohorts') }}
+    where cohort_date is not null
+    union distinct
+    select
+        cohort_sizes.app_id,
+        {{ cohort_date }} as cohort_date
+    from {{ ref('int_cohort_sizes') }} as cohort_sizes
+    inner join {{ ref('int_watermark_moves') }} as moves on cohort_sizes.app_id = moves.app_id
+    where
+        moves.previous_watermark is null
+        or moves.watermark is null
+        or {{ add_periods(cohort_date, period, horizon(period) + 3) }} > least(moves.previous_watermark, moves.watermark)
 {%- endmacro %}

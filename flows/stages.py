@@ -232,7 +232,7 @@ def unchanged_publication(run: Run) -> Publication | None:
         last = con.execute(
             "select fingerprint from ops.publications order by published_at desc limit 1"
         ).fetchone()
-    return stands if last and last[0] == _fingerprint(run) else None
+        return stands if last and last[0] == _fingerprint(run, con) else None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -340,7 +340,9 @@ def judge_marts(run: Run) -> GateReport:
 
 def publish(run: Run) -> Publication:
     """Swap the new publication in, with its site, and remember what it was made of."""
-    fingerprint = _fingerprint(run)
+    with connect(run.settings) as con:
+        fingerprint = _fingerprint(run, con)
+        gate_results = _latest_gate_results(con)
     dbt_docs = write_docs(run.settings, run.sources)
 
     def write_publication_site(marts: Path, target: Path) -> None:
@@ -358,7 +360,7 @@ def publish(run: Run) -> Publication:
     publication = publish_generation(
         run.settings,
         run.sources,
-        gate_results=_latest_gate_results(run.settings),
+        gate_results=gate_results,
         now=run.now,
         write_site=write_publication_site,
     )
@@ -424,7 +426,12 @@ def rejects_by_reason(settings: Settings, summary: Summary) -> list[tuple[str, s
 
     A reason may end in the text it is about, after a colon: rows are counted without it.
     """
-    extract_ids = [extract_id for landing in summary.landings for extract_id in landing.landed]
+    extract_ids = [
+        extract_id
+        for landing in summary.landings
+        for extract_id, landed in landing.landed.items()
+        if landed.rows_rejected
+    ]
     if not extract_ids:
         return []
     with connect(settings, read_only=True) as con:
@@ -448,35 +455,33 @@ def rejects_by_reason(settings: Settings, summary: Summary) -> list[tuple[str, s
         ).fetchall()
 
 
-def _fingerprint(run: Run) -> str:
+def _fingerprint(run: Run, con: duckdb.DuckDBPyConnection) -> str:
     """A hash of all that the marts are made of: the definitions, the sources file, what landed."""
     digest = hashlib.sha256(definition_hash(run.sources).encode())
     told = {"ranks", "installs", "reviews", "land", "publish"}  # they tell where, not what
     digest.update(run.sources.model_dump_json(exclude=told).encode())
-    with connect(run.settings) as con:
-        for query in (
-            "select extract_id, status, rows_landed, rows_rejected from raw.extracts order by all",
-            "select count(*), max(landed_at) from raw.chart_snapshots",
-        ):
-            digest.update(repr(con.execute(query).fetchall()).encode())
+    for query in (
+        "select extract_id, status, rows_landed, rows_rejected from raw.extracts order by all",
+        "select count(*), max(landed_at) from raw.chart_snapshots",
+    ):
+        digest.update(repr(con.execute(query).fetchall()).encode())
     return digest.hexdigest()
 
 
-def _latest_gate_results(settings: Settings) -> list[dict[str, object]]:
+def _latest_gate_results(con: duckdb.DuckDBPyConnection) -> list[dict[str, object]]:
     """The results of the last raw gate and of the last mart gate, as the publication shows them."""
-    with connect(settings) as con:
-        rows = con.execute(
-            """
-            select
-                stage, subject, suite, expectation, severity, success, unexpected_count, message,
-                strftime(checked_at, '%Y-%m-%dT%H:%M:%SZ') as checked_at,
-            from ops.gate_results
-            qualify run_id = last_value(run_id) over (
-                partition by stage order by checked_at
-                rows between unbounded preceding and unbounded following
-            )
-            order by stage desc, success, severity, suite, subject
-            """
+    rows = con.execute(
+        """
+        select
+            stage, subject, suite, expectation, severity, success, unexpected_count, message,
+            strftime(checked_at, '%Y-%m-%dT%H:%M:%SZ') as checked_at,
+        from ops.gate_results
+        qualify run_id = last_value(run_id) over (
+            partition by stage order by checked_at
+            rows between unbounded preceding and unbounded following
         )
-        names = [column[0] for column in rows.description]
-        return [dict(zip(names, row, strict=True)) for row in rows.fetchall()]
+        order by stage desc, success, severity, suite, subject
+        """
+    )
+    names = [column[0] for column in rows.description]
+    return [dict(zip(names, row, strict=True)) for row in rows.fetchall()]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import atexit
+import gc
 import os
 import sys
 import threading
@@ -64,6 +66,7 @@ Sources = Annotated[
 def main() -> None:
     """Run the command line; every expected error becomes one message and its exit code."""
     _silence_third_parties()
+    atexit.register(gc.freeze)  # else the interpreter ends by looking for garbage in all modules
     try:
         app()
     except AfterhypeError as error:

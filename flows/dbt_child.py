@@ -23,7 +23,7 @@ from flows.dbt_process import DbtRequest
 
 def main(answers_descriptor: int) -> None:
     """Answer one request after the other until stdin ends."""
-    gc.disable()  # what is imported and parsed stays: to look for garbage in it costs a tenth
+    gc.disable()  # to look for garbage costs a tenth: that is done when nobody waits
     requests: queue.Queue[DbtRequest] = queue.Queue()
     threading.Thread(target=_read, args=(requests,), daemon=True).start()
     from flows.dbt_commands import answer
@@ -37,9 +37,9 @@ def main(answers_descriptor: int) -> None:
             pickle.dump(replace(outcome, cpu_seconds=used - accounted), answers)
             accounted = used
             answers.flush()
-            if not gc.isenabled():
+            gc.collect()
+            if not gc.get_freeze_count():
                 gc.freeze()
-                gc.enable()
 
 
 def _read(requests: queue.Queue[DbtRequest]) -> None:

@@ -160,7 +160,9 @@ def write_docs(settings: Settings, sources: Sources) -> Path:
     if page.exists() and note.exists() and note.read_text(encoding="utf-8") == made_of:
         return page
     note.unlink(missing_ok=True)  # a page that is written in part is made of nothing
-    _run(dbt, ["docs", "generate", "--static"])
+    # the page shows a model's SQL as it runs; that of tests, two thirds of the work, as written
+    without_tests = ("--exclude", "resource_type:test", "resource_type:unit_test")
+    _run(dbt, ["docs", "generate", "--static", *without_tests])
     page.write_text(_tidy(page.read_text(encoding="utf-8"), settings), encoding="utf-8")
     note.write_text(made_of, encoding="utf-8")
     return page

@@ -71,13 +71,16 @@ class _Child:
     requests: IO[bytes]
     answers: IO[bytes]
     unread: int = 0
-    """Answers to come that nobody waits for."""
+    """Answers to come."""
+    begun: DbtRequest | None = None
+    """What it was asked last, where nobody waits for the answer yet."""
     prepared: set[str] = field(default_factory=set)
     """What it was asked to parse beforehand."""
 
     def ask(self, request: DbtRequest) -> None:
         pickle.dump(request, self.requests)
         self.requests.flush()
+        self.unread += 1
 
     def end(self) -> None:
         """Kill the process and wait until it is gone: nothing of it writes any more."""
@@ -108,11 +111,21 @@ def prepare_dbt(request: DbtRequest) -> None:
         if request.parsed_as not in child.prepared:
             child.prepared.add(request.parsed_as)
             child.ask(replace(request, command=("parse",)))
-            child.unread += 1
+
+
+def begin_dbt(request: DbtRequest) -> None:
+    """Have dbt begin with a command; ``run_dbt`` of the same request waits for its end.
+
+    Whatever is wrong, ``run_dbt`` says it.
+    """
+    with _one_command, suppress(BrokenPipeError):
+        child = _living_child()
+        child.ask(request)
+        child.begun = request
 
 
 def run_dbt(request: DbtRequest) -> DbtOutcome:
-    """Run one dbt command and wait for its end.
+    """Run one dbt command, unless it has begun, and wait for its end.
 
     The process is kept for the next command, since importing dbt takes seconds; it ends with this
     one, however this one ends. An exception that breaks the wait off, such as a time limit or
@@ -121,11 +134,12 @@ def run_dbt(request: DbtRequest) -> DbtOutcome:
     with _one_command:
         child = _living_child()
         try:
-            child.ask(request)
-            while child.unread:
-                _read_answer(child)
+            if child.begun != request:
+                child.ask(request)
+            child.begun = None
+            while child.unread:  # the last one is that of the request
+                outcome = _read_answer(child)
                 child.unread -= 1
-            outcome = _read_answer(child)
         except (EOFError, BrokenPipeError) as error:
             with suppress(subprocess.TimeoutExpired):  # for its own exit code
                 child.process.wait(timeout=10)

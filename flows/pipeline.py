@@ -330,6 +330,7 @@ def _build(run: Run, by: Runner, *, full: bool = False) -> Build:
 
 
 def _judge_and_publish(run: Run, by: Runner, summary: Summary) -> Summary:
+    stages.begin_publication(run)
     summary = _judge(run, by, summary)
     publication = by.do(publish_marts, run)
     by.published(run.settings, publication, is_new=True)

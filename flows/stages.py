@@ -37,7 +37,7 @@ from flows.spark.homecoming import bring_home
 from flows.staleness import StaleSource, stale_sources
 from flows.targets.deliveries import Delivery
 from flows.timings import StepTime
-from flows.transform import OUTLOOK_INPUTS, Dbt, Layer, build_layer, write_docs
+from flows.transform import OUTLOOK_INPUTS, Dbt, Layer, begin_docs, build_layer, write_docs
 from flows.verify import Verification
 from flows.verify import verify as verify_marts
 from flows.warehouse import connect, create_schemas
@@ -331,6 +331,11 @@ def _layer(plan: BuildPlan, layer: Layer) -> LayerBuild:
         key=lambda model: -model[1],
     )
     return LayerBuild(layer=layer, models=tuple(models))
+
+
+def begin_publication(run: Run) -> None:
+    """Have dbt write its page, where it must be written anew, while the marts are judged."""
+    begin_docs(run.settings, run.sources)
 
 
 def judge_marts(run: Run) -> GateReport:

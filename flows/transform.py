@@ -6,13 +6,16 @@ import hashlib
 import importlib.metadata
 import json
 import re
+import shutil
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
+import duckdb
+
 from flows.builds import INPUTS, Input
-from flows.dbt_process import DbtNode, DbtOutcome, DbtRequest, run_dbt
+from flows.dbt_process import DbtNode, DbtOutcome, DbtRequest, begin_dbt, run_dbt
 from flows.definition import dbt_variables
 from flows.errors import TransformError
 from flows.lake.location import lake_of
@@ -20,6 +23,7 @@ from flows.settings import PROJECT_ROOT, Settings
 from flows.sources import Sources
 from flows.spark.target import HandedOver
 from flows.spark.target import environment as spark_environment
+from flows.sql import name_in_sql, text_in_sql
 from flows.warehouse import connect
 
 DBT_PROJECT = PROJECT_ROOT / "dbt_project"
@@ -130,7 +134,7 @@ def build_layer(dbt: Dbt, layer: Layer, changed: Collection[Input] = INPUTS) -> 
     command = ["build", "--exclude-resource-type", "unit_test", "--indirect-selection", "empty"]
     command += ["--select", *selected]
     command += ["--exclude", *excluded] if excluded else []
-    return _run(dbt, command).nodes
+    return _checked(run_dbt(dbt.request(*command)), "build", dbt.settings).nodes
 
 
 _TESTED_ELSEWHERE = (
@@ -145,27 +149,93 @@ _TESTED_ELSEWHERE = (
 """Data tests that do not go with a build."""
 
 
-def write_docs(settings: Settings, sources: Sources) -> Path:
-    """Write the dbt docs as one self-contained page and return its path.
+@dataclass(frozen=True, kw_only=True)
+class _Docs:
+    """The page of dbt's docs, and the hash of what it is made of. ``note`` keeps that of the page.
 
-    It takes seconds and comes out the same as long as the project, its variables and the tables'
-    columns are: the page is kept with a hash of these.
+    It takes seconds to write, and comes out the same as long as the project, its variables and the
+    tables' columns do.
     """
+
+    dbt: Dbt
+    made_of: str
+
+    @property
+    def page(self) -> Path:
+        return self.dbt.target / "static_index.html"
+
+    @property
+    def note(self) -> Path:
+        return self.dbt.target / "static_index.made_of"
+
+    @property
+    def is_written(self) -> bool:
+        return (
+            self.page.exists()
+            and self.note.exists()
+            and self.note.read_text(encoding="utf-8") == self.made_of
+        )
+
+    @property
+    def empty_warehouse(self) -> Path:
+        return self.dbt.settings.dbt_dir / f"docs-{self.made_of[:12]}" / "warehouse.duckdb"
+
+    def request(self) -> DbtRequest:
+        # the page shows a model's SQL as it runs; that of tests, two thirds of the work, as written
+        without_tests = ("--exclude", "resource_type:test", "resource_type:unit_test")
+        request = self.dbt.request("docs", "generate", "--static", *without_tests)
+        if self.dbt.events_in_lake:
+            return request
+        _copy_without_rows(self.dbt.settings, self.empty_warehouse)
+        environment = {**request.environment, "AFTERHYPE_WAREHOUSE": str(self.empty_warehouse)}
+        return replace(request, environment=environment)
+
+
+def begin_docs(settings: Settings, sources: Sources) -> None:
+    """Have dbt begin with its page, where that has to be written; ``write_docs`` waits for it.
+
+    The warehouse is left alone meanwhile, unless its events are in a lake: then nothing begins.
+    """
+    docs = _docs(settings, sources)
+    if not docs.is_written and not docs.dbt.events_in_lake:
+        begin_dbt(docs.request())
+
+
+def write_docs(settings: Settings, sources: Sources) -> Path:
+    """Write the dbt docs as one self-contained page, if need be, and return its path."""
+    docs = _docs(settings, sources)
+    if docs.is_written:
+        return docs.page
+    docs.note.unlink(missing_ok=True)  # a page that is written in part is made of nothing
+    _checked(run_dbt(docs.request()), "docs", settings)
+    shutil.rmtree(docs.empty_warehouse.parent, ignore_errors=True)
+    docs.page.write_text(_tidy(docs.page.read_text(encoding="utf-8"), settings), encoding="utf-8")
+    docs.note.write_text(docs.made_of, encoding="utf-8")
+    return docs.page
+
+
+def _docs(settings: Settings, sources: Sources) -> _Docs:
     with connect(settings, read_only=True) as con:
         in_lake = lake_of(con) is not None
         catalogue = con.execute(_CATALOGUE).fetchall()
     dbt = Dbt(settings=settings, sources=sources, events_in_lake=in_lake)
-    page, note = dbt.target / "static_index.html", dbt.target / "static_index.made_of"
-    made_of = _hash_of_docs(dbt, catalogue)
-    if page.exists() and note.exists() and note.read_text(encoding="utf-8") == made_of:
-        return page
-    note.unlink(missing_ok=True)  # a page that is written in part is made of nothing
-    # the page shows a model's SQL as it runs; that of tests, two thirds of the work, as written
-    without_tests = ("--exclude", "resource_type:test", "resource_type:unit_test")
-    _run(dbt, ["docs", "generate", "--static", *without_tests])
-    page.write_text(_tidy(page.read_text(encoding="utf-8"), settings), encoding="utf-8")
-    note.write_text(made_of, encoding="utf-8")
-    return page
+    return _Docs(dbt=dbt, made_of=_hash_of_docs(dbt, catalogue))
+
+
+def _copy_without_rows(settings: Settings, copy: Path) -> None:
+    """A warehouse of the same tables, views and comments, which dbt may read meanwhile.
+
+    Its name is the warehouse's, by which the views call their tables.
+    """
+    if copy.exists():
+        return
+    aside = copy.parent.with_suffix(".partial")
+    shutil.rmtree(aside, ignore_errors=True)
+    aside.mkdir(parents=True)
+    with duckdb.connect(str(aside / copy.name)) as con:
+        con.execute(f"attach {text_in_sql(settings.warehouse_path)} as original (read_only)")
+        con.execute(f"copy from database original to {name_in_sql(copy.stem)} (schema)")
+    aside.rename(copy.parent)
 
 
 _CATALOGUE = """
@@ -196,12 +266,11 @@ def _tidy(html: str, settings: Settings) -> str:
     return html.replace('xlink:href="{{', 'ng-attr-xlink:href="{{')
 
 
-def _run(dbt: Dbt, command: Sequence[str]) -> DbtOutcome:
-    outcome = run_dbt(dbt.request(*command))
+def _checked(outcome: DbtOutcome, command: str, settings: Settings) -> DbtOutcome:
     if outcome.error:
-        raise TransformError(f"dbt {command[0]} did not run: {outcome.error}")
+        raise TransformError(f"dbt {command} did not run: {outcome.error}")
     if not outcome.success:
-        raise TransformError(_failures(command[0], outcome, dbt.settings))
+        raise TransformError(_failures(command, outcome, settings))
     return outcome
 
 

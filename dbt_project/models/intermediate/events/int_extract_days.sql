@@ -1,14 +1,11 @@
 {{ config(
     pre_hook="{{ take_away(['extract_id', 'activity_date'], days_counted_anew()) }}"
 ) }}
+-- depends_on: {{ source('raw', 'pruned_extract_days') }}, which only a full build reads
 with
 
 events as (
     select * from {{ ref('stg_events') }}
-),
-
-pruned_extract_days as (
-    select * from {{ source('raw', 'pruned_extract_days') }}
 ),
 
 {% if by_arrival() %}
@@ -46,6 +43,11 @@ recounted as (
             and events_again.activity_date = disturbed_days.activity_date
     left join arrivals on events_again.extract_id = arrivals.extract_id
     where arrivals.extract_id is null
+),
+
+{% else %}
+pruned_extract_days as (
+    select * from {{ source('raw', 'pruned_extract_days') }}
 ),
 
 {% endif %}

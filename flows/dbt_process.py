@@ -59,10 +59,10 @@ class DbtRequest:
 
     command: tuple[str, ...]
     options: tuple[str, ...]
-    variables: str
-    parsed_variables: str
     environment: Mapping[str, str]
     parsed_as: str
+    variables: str = "{}"
+    parsed_variables: str = "{}"
 
 
 @dataclass(kw_only=True)

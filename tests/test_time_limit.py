@@ -7,7 +7,14 @@ import time
 import pytest
 
 from flows import dbt_process
-from flows.dbt_process import DbtRequest, dbt_cpu_seconds, end_dbt, prepare_dbt, run_dbt
+from flows.dbt_process import (
+    DbtRequest,
+    begin_dbt,
+    dbt_cpu_seconds,
+    end_dbt,
+    prepare_dbt,
+    run_dbt,
+)
 from flows.errors import TimeLimitExceeded
 from flows.settings import Settings
 from flows.time_limit import time_limit
@@ -62,6 +69,22 @@ def test_what_is_prepared_is_parsed_once(slow_project):
     parsing = dbt_cpu_seconds() - before
     assert run_dbt(request(options, "parse")).success
     assert dbt_cpu_seconds() - before - parsing < parsing / 10  # it was in memory
+    end_dbt()
+
+
+def test_what_has_begun_is_waited_for_and_not_asked_again(slow_project, monkeypatch):
+    _, options = slow_project
+    asked, ask = [], dbt_process._Child.ask
+    monkeypatch.setattr(
+        dbt_process._Child, "ask", lambda child, what: (asked.append(what), ask(child, what))
+    )
+    begin_dbt(request(options, "parse"))
+    assert run_dbt(request(options, "parse")).success
+    assert len(asked) == 1
+    begin_dbt(request(options, "run", "--no-such-option"))
+    assert run_dbt(request(options, "parse")).success  # what else has begun is let go
+    assert dbt_process._child.unread == 0
+    assert not run_dbt(request(options, "run", "--no-such-option")).success
     end_dbt()
 
 

@@ -1,0 +1,40 @@
+"""dbt's page: written while something else goes on, from tables without rows, and kept."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import duckdb
+import pytest
+
+from flows import dbt_process, stages, transform
+from flows.transform import write_docs
+
+
+def test_the_page_is_begun_beside_the_warehouse_and_kept(
+    after_a_day: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = stages.begin(after_a_day.home, after_a_day.sources)
+    target = run.settings.dbt_dir / "target"
+    before = (target / "static_index.html").read_text(encoding="utf-8")
+    (target / "static_index.made_of").write_text("of something else", encoding="utf-8")
+
+    stages.begin_publication(run)
+    assert dbt_process._child is not None
+    assert dbt_process._child.begun is not None
+    with duckdb.connect(str(run.settings.warehouse_path)) as con:  # dbt holds another file
+        con.execute("create table written_meanwhile as select 1 as i")
+        con.execute("drop table written_meanwhile")
+    page = write_docs(run.settings, run.sources)
+    assert dbt_process._child.begun is None
+    after = page.read_text(encoding="utf-8")
+    assert len(after) == pytest.approx(len(before), rel=0.01)
+    for told in ("fct_cohort_retention_daily", "The app, as named in sources.yml", "day_n"):
+        assert told in after
+    assert str(run.settings.home) not in after
+    assert not list(run.settings.dbt_dir.glob("docs-*"))
+
+    monkeypatch.setattr(transform, "run_dbt", None)  # whoever called it would fail
+    assert write_docs(run.settings, run.sources) == page
+    stages.begin_publication(run)
+    assert dbt_process._child.begun is None

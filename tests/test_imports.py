@@ -18,6 +18,7 @@ HEAVY = {
     "great_expectations",
     "prefect",
     "scipy",
+    "scipy.optimize",
     "sqlalchemy",
     "sqlglot",
     "vl_convert",
@@ -82,3 +83,4 @@ def test_a_check_loads_what_it_judges_with(
     loaded = loaded_by("check")
     assert "great_expectations" in loaded
     assert not {"dbt", "prefect", "vl_convert"} & loaded
+    assert "scipy.optimize" not in loaded  # which scipy.stats, of no use here, would bring

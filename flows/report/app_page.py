@@ -24,6 +24,7 @@ from flows.report.app_story import (
 )
 from flows.report.charts import Style
 from flows.report.contents import Marts
+from flows.report.drawing import Drawings, plot
 from flows.report.explore import explorer
 from flows.report.queries import App, Curve
 from flows.report.rendering import Figure, Links, document
@@ -118,7 +119,7 @@ class Watch:
 
 
 def render_app(
-    marts: Marts, app: App, links: Links, addresses: Mapping[str, str], vega: str
+    marts: Marts, app: App, links: Links, addresses: Mapping[str, str], drawings: Drawings
 ) -> str:
     """The page of one app as one HTML document; `addresses` has every app's page."""
     look = charts.styles([(other.app_id, other.name) for other in marts.apps])
@@ -143,7 +144,7 @@ def render_app(
     return document(
         "app.html.j2",
         [figure for figure in figures if figure is not None],
-        vega=vega,
+        drawings=drawings,
         explore=explored.data if explored else None,
         explored=explored,
         marts=marts,
@@ -251,8 +252,13 @@ def _curve_figure(
             wording.curve_reading(name, curve),
             tell.forecast_reading(forecast, overall),
         ],
-        chart=app_charts.curve_with_forecast(
-            curve, forecast, look, last_day, min(1.0, max(highs) * 1.05)
+        plot=plot(
+            app_charts.curve_with_forecast,
+            curve,
+            forecast,
+            look,
+            last_day,
+            min(1.0, max(highs) * 1.05),
         ),
     )
 
@@ -294,8 +300,9 @@ def rank_parts(marts: Marts, app: App, story: Story, look: Mapping[str, Style]) 
                 title=wording.chart_name(key),
                 label=f"Daily rank of {app.name} on {wording.chart_name(key)}, rank 1 on top.",
                 captions=tell.notes_reading(notes),
-                chart=app_charts.with_notes(
-                    charts.rank_history(span, [series[key]], look),
+                plot=plot(
+                    app_charts.with_notes,
+                    plot(charts.rank_history, span, [series[key]], look),
                     notes,
                     span.first_day,
                     span.last_day,
@@ -339,8 +346,13 @@ def growth_section(
             title="New users per day",
             label=f"New users of {app.name} per day.",
             captions=[tell.arrivals_reading(days), *tell.notes_reading(notes)],
-            chart=app_charts.with_notes(
-                app_charts.new_users(days), notes, first, last, labels=True
+            plot=plot(
+                app_charts.with_notes,
+                plot(app_charts.new_users, days),
+                notes,
+                first,
+                last,
+                labels=True,
             ),
         ),
         Figure(
@@ -348,8 +360,13 @@ def growth_section(
             title="Users so far",
             label=f"Cumulative users of {app.name} by day.",
             captions=[tell.cumulative_reading(days)],
-            chart=app_charts.with_notes(
-                app_charts.cumulative_users(days, style), notes, first, last, labels=False
+            plot=plot(
+                app_charts.with_notes,
+                plot(app_charts.cumulative_users, days, style),
+                notes,
+                first,
+                last,
+                labels=False,
             ),
         ),
         *_share_figures(app, days, story, style),
@@ -364,7 +381,7 @@ def growth_section(
             title="Users so far, by days since launch",
             label=f"Cumulative users of {app.name} and the other apps, aligned on launch day.",
             captions=[tell.velocity_reading(app.name, days)],
-            chart=app_charts.launches(growth, app.app_id, look),
+            plot=plot(app_charts.launches, growth, app.app_id, look),
         )
         if app.app_id in growth
         else None,
@@ -383,8 +400,9 @@ def _share_figures(app: App, days: Sequence[GrowthDay], story: Story, style: Sty
             title="Share of the week’s active users who are new",
             label=f"Share of new users among the active users of {app.name}, 7 days at a time.",
             captions=[tell.share_reading(days)],
-            chart=app_charts.with_notes(
-                app_charts.new_share(days, style),
+            plot=plot(
+                app_charts.with_notes,
+                plot(app_charts.new_share, days, style),
                 story.notes,
                 days[0].activity_date,
                 days[-1].activity_date,
@@ -407,8 +425,9 @@ def _ratio_figures(marts: Marts, app: App, story: Story) -> list[Figure]:
                 wording.quick_ratio_reading(periods, charts.QUICK_RATIO_CEILING),
                 *tell.trend_reading(story.growth),
             ],
-            chart=app_charts.with_notes(
-                charts.quick_ratio(periods),
+            plot=plot(
+                app_charts.with_notes,
+                plot(charts.quick_ratio, periods),
                 story.notes,
                 periods[0].period_start,
                 periods[-1].period_end - timedelta(days=1),
@@ -482,7 +501,7 @@ def behaviour_section(story: Story, style: Style) -> BehaviourSection:
                     "a dot for users who did, a ring for users who did not."
                 ),
                 captions=[tell.behaviour_reading(rows)],
-                chart=app_charts.behaviour_dots(rows, style),
+                plot=plot(app_charts.behaviour_dots, rows, style),
             )
         )
     levels, days, window = _levels(story.behaviours)
@@ -621,8 +640,9 @@ def _rating_figures(app: App, story: Story, style: Style) -> list[Figure]:
             title="Mean stars by week",
             label=f"Mean rating of {app.name} by week, from 1 to 5 stars.",
             captions=[*tell.rating_reading(story.reviews), *tell.stores_reading(story.reviews)],
-            chart=app_charts.with_notes(
-                app_charts.rating_by_week(story.reviews, style, first, last),
+            plot=plot(
+                app_charts.with_notes,
+                plot(app_charts.rating_by_week, story.reviews, style, first, last),
                 notes,
                 first,
                 last,
@@ -640,8 +660,9 @@ def _rating_figures(app: App, story: Story, style: Style) -> list[Figure]:
                     "started."
                 ),
                 captions=[tell.cohort_weeks_reading(story.cohort_weeks)],
-                chart=app_charts.with_notes(
-                    app_charts.cohort_weeks(story.cohort_weeks, style, first, last),
+                plot=plot(
+                    app_charts.with_notes,
+                    plot(app_charts.cohort_weeks, story.cohort_weeks, style, first, last),
                     notes,
                     first,
                     last,
@@ -673,7 +694,7 @@ def _theme_figure(app: App, story: Story, style: Style) -> Figure | None:
             else f"Share of the reviews of {app.name} by theme, with 95 % intervals."
         ),
         captions=[tell.themes_reading(story.themes)],
-        chart=app_charts.theme_shares(shown, style),
+        plot=plot(app_charts.theme_shares, shown, style),
     )
 
 

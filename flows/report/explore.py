@@ -14,6 +14,7 @@ import altair as alt
 from flows.outlook.wilson import wilson
 from flows.report import charts, wording
 from flows.report.charts import Style
+from flows.report.drawing import plot
 from flows.report.rendering import Figure
 from flows.report.slices import ALL, Slice
 
@@ -222,7 +223,7 @@ def _figure(curves: Mapping[str, Sequence[Point]], look: Mapping[str, Style]) ->
         title="Choose definition, period and users" if len(curves) == 1 else "Compare as you like",
         label="The chosen retention curve with its 95 % band; the table below has its numbers.",
         captions=[],
-        chart=_chart(rows, min(1.0, top * 1.05)),
+        plot=plot(_chart, rows, min(1.0, top * 1.05)),
     )
 
 

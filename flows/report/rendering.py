@@ -5,18 +5,17 @@ from __future__ import annotations
 import base64
 import functools
 import hashlib
-import importlib.metadata
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import altair as alt
 import jinja2
 from markupsafe import Markup
 
 from flows.report import app_wording, charts, wording
+from flows.report.drawing import Drawings, Plot
 
 HERE = Path(__file__).parent
 
@@ -29,7 +28,7 @@ class Figure:
     title: str
     label: str
     captions: list[str]
-    chart: alt.LayerChart
+    plot: Plot
 
 
 @dataclass(frozen=True)
@@ -55,18 +54,21 @@ def document(
     template: str,
     figures: Sequence[Figure],
     *,
-    vega: str = "",
+    drawings: Drawings | None = None,
     explore: Mapping[str, Any] | None = None,
     **context: Any,
 ) -> str:
     """The HTML of a template; only scripts of this folder run in it, told by their hashes.
 
-    ``vega`` is the script that draws the figures, where there are any (``vega_bundle``).
+    ``drawings`` has what is drawn of the figures, where there are any.
 
     ``explore`` is the data of an explorer whose figure is among the ``figures``.
     """
-    specs = {figure.id: charts.specification(figure.chart) for figure in figures}
-    scripts = [vega, _script("draw.js")] if specs else []
+    specs, scripts = {}, []
+    if figures:
+        drawings = drawings or Drawings()
+        specs = {figure.id: drawings.specification(figure.plot) for figure in figures}
+        scripts = [drawings.vega, _script("draw.js")]
     if explore:
         scripts.append(_script("explore.js"))
     return (
@@ -98,35 +100,6 @@ def _environment() -> jinja2.Environment:
 
 def _script(name: str) -> str:
     return (HERE / name).read_text(encoding="utf-8")
-
-
-def vega_bundle(kept_in: Path | None) -> str:
-    """Vega, Vega-Lite and Vega-Embed as one script that may stand inside a script element.
-
-    Bundling takes seconds and gives the same for the same versions: it is kept in a folder.
-    """
-    version = "v" + ".".join(alt.SCHEMA_VERSION.lstrip("v").split(".")[:2])
-    if kept_in is None:
-        return _bundled(version)
-    bundler = importlib.metadata.version("vl-convert-python")
-    kept = kept_in / f"vega-{version}-{bundler}.js"
-    if kept.exists():
-        return kept.read_text(encoding="utf-8")
-    kept_in.mkdir(parents=True, exist_ok=True)
-    for older in kept_in.glob("vega-*.js*"):
-        older.unlink()
-    partial = kept.with_suffix(".js.partial")
-    partial.write_text(_bundled(version), encoding="utf-8")
-    partial.replace(kept)  # whole, or not there
-    return _bundled(version)
-
-
-@functools.cache
-def _bundled(version: str) -> str:
-    import vl_convert  # a whole JavaScript engine: only to bundle
-
-    made: str = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;", vl_version=version)
-    return made.replace("</script", "<\\/script")
 
 
 def _content_hash(script: str) -> str:

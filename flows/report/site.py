@@ -18,10 +18,11 @@ from flows.report import charts, queries, wording
 from flows.report.app_page import render_app
 from flows.report.contents import Marts, read_marts
 from flows.report.downloads import Download, lay_out
+from flows.report.drawing import Drawings, plot
 from flows.report.explore import explorer
 from flows.report.glossary import Term, read_terms
 from flows.report.queries import CohortRow, Curve, GateResult
-from flows.report.rendering import Figure, Links, document, vega_bundle
+from flows.report.rendering import Figure, Links, document
 from flows.report.slugs import slugs
 
 TABLE_DAYS = (1, 3, 7, 14, 30, 60, 90)
@@ -70,7 +71,7 @@ def write_site(
     `dbt_docs` is dbt's static docs page (one file, copied to `target/dbt/index.html`); `data_docs`
     is the folder of Great Expectations' Data Docs (copied to `target/data_docs/`). What an earlier
     call copied there is replaced; without the argument it is removed, and no link leads to it.
-    `kept_in` is a folder for what every site has in common and takes seconds to make.
+    `kept_in` is a folder for what takes seconds to make and can serve the next site as well.
 
     Raises AfterhypeError if the marts file is missing, is not a published marts file, or a
     document that was given does not exist.
@@ -89,13 +90,14 @@ def write_site(
     (target / ".nojekyll").touch()
     terms = read_terms()
     index = target / "index.html"
-    vega = vega_bundle(kept_in)
+    drawings = Drawings(kept_in)
     # Altair checks each part of each plot against its schema as often as it is copied, which takes
     # as long as all the rest; the tests draw every plot in a browser
     with debug_mode(False):
-        page = render(contents, links, addresses, terms, downloads, vega)
+        page = render(contents, links, addresses, terms, downloads, drawings)
         index.write_text(page, encoding="utf-8")
-        _write_app_pages(contents, target, addresses, links, vega)
+        _write_app_pages(contents, target, addresses, links, drawings)
+    drawings.keep()
     (target / links.glossary).write_text(
         document("glossary.html.j2", [], marts=contents, links=links, terms=terms), encoding="utf-8"
     )
@@ -103,14 +105,14 @@ def write_site(
 
 
 def _write_app_pages(
-    marts: Marts, target: Path, addresses: Mapping[str, str], links: Links, vega: str
+    marts: Marts, target: Path, addresses: Mapping[str, str], links: Links, drawings: Drawings
 ) -> None:
     """A page per app; those of apps that are no longer tracked go."""
     shutil.rmtree(target / "apps", ignore_errors=True)
     if addresses:
         (target / "apps").mkdir()
     for app in marts.apps:
-        page = render_app(marts, app, links.from_below(), addresses, vega)
+        page = render_app(marts, app, links.from_below(), addresses, drawings)
         (target / addresses[app.app_id]).write_text(page, encoding="utf-8")
 
 
@@ -120,7 +122,7 @@ def render(
     app_pages: Mapping[str, str],
     terms: Sequence[Term],
     downloads: Sequence[Download],
-    vega: str,
+    drawings: Drawings,
 ) -> str:
     """The overview as one HTML document; `app_pages` has the address of each app's page."""
     look = charts.styles([(app.app_id, app.name) for app in marts.apps])
@@ -134,7 +136,7 @@ def render(
     return document(
         "page.html.j2",
         [*page.figures(), *([explored.figure] if explored else [])],
-        vega=vega,
+        drawings=drawings,
         explore=explored.data if explored else None,
         explored=explored,
         marts=marts,
@@ -174,7 +176,7 @@ def _curve_section(
                 title=title,
                 label=f"Retention by days since the first day, {definition}, one line per app.",
                 captions=[wording.curve_reading(look[curve.app_id].name, curve) for curve in drawn],
-                chart=charts.retention_curves(drawn, look, last_day, top),
+                plot=plot(charts.retention_curves, drawn, look, last_day, top),
             )
         )
         tables.append(
@@ -218,7 +220,7 @@ def _triangle_section(
                     f"{cohorts[0].grain}, classic retention by days since the first day."
                 ),
                 captions=[wording.triangle_reading(cohorts)],
-                chart=charts.cohort_triangle(cohorts, top),
+                plot=plot(charts.cohort_triangle, cohorts, top),
             )
         )
     legend = [
@@ -240,7 +242,7 @@ def _rank_figures(marts: Marts, look: Mapping[str, charts.Style]) -> list[Figure
             title=wording.chart_name(key),
             label=f"Daily rank on {wording.chart_name(key)}, rank 1 on top, one line per app.",
             captions=[wording.rank_reading(look[s.app_id].name, s) for s in series],
-            chart=charts.rank_history(spans[key], series, look),
+            plot=plot(charts.rank_history, spans[key], series, look),
         )
         for i, (key, series) in enumerate(by_chart.items())
     ]
@@ -260,14 +262,14 @@ def _growth_figures(
             title="Users won and lost",
             label=f"New, resurrected and churned users of {name} by {periods[0].period}.",
             captions=[wording.growth_reading(periods[-1]), *activity[app_id]],
-            chart=charts.growth_accounting(periods),
+            plot=plot(charts.growth_accounting, periods),
         )
         ratio = Figure(
             id=f"quick-ratio-{i}",
             title="Quick ratio",
             label=f"Quick ratio of {name} by {periods[0].period}, against the line of 1.",
             captions=[wording.quick_ratio_reading(periods, charts.QUICK_RATIO_CEILING)],
-            chart=charts.quick_ratio(periods),
+            plot=plot(charts.quick_ratio, periods),
         )
         sections.append((name, [bars, ratio]))
     return sections

@@ -322,6 +322,7 @@ def _build(run: Run, by: Runner, *, full: bool = False) -> Build:
     """Build layer by layer; while dbt works in its process, this one loads what comes next."""
     plan = stages.begin_build(run, full=full)
     preloading.load("flows.outlook.fitting", "expectations.engine", "flows.report.site")
+    stages.draw_ahead(run)
     for layer in (build_counts, fit_outlook, build_mart_layer):
         by.log(logging.INFO, str(by.do(layer, plan)))
     built = stages.finish_build(plan)

@@ -1,4 +1,4 @@
-"""Import heavy modules in a thread while this process waits for something else, such as dbt."""
+"""Get ready in a thread, above all by imports, while this process waits for something else."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import gc
 import importlib
 import sys
 import threading
+from collections.abc import Callable
 from contextlib import suppress
 
 _begun: dict[str, threading.Event] = {}
@@ -14,14 +15,30 @@ _previous: threading.Thread | None = None
 
 def load(*modules: str) -> None:
     """Begin to import modules, one after the other; returns at once."""
-    global _previous
     wanted = [name for name in modules if name not in _begun and name not in sys.modules]
     if not wanted:
         return
     _begun.update({name: threading.Event() for name in wanted})
-    # not a daemon: an interpreter that ends in the middle of an import may crash
-    _previous = threading.Thread(target=_import, args=(wanted, _previous), name="preloading")
-    _previous.start()
+    _go_on_with(lambda: _import(wanted))
+
+
+def make(what: Callable[[], object]) -> None:
+    """Begin to make something that is kept for whoever asks for it later; returns at once.
+
+    What is wrong with it, they will be told when they ask.
+    """
+
+    def made() -> None:
+        with suppress(Exception):
+            what()
+
+    _go_on_with(made)
+
+
+def wait() -> None:
+    """Wait until all that was begun is done."""
+    if _previous:
+        _previous.join()
 
 
 def wait_for(module: str) -> None:
@@ -33,9 +50,22 @@ def wait_for(module: str) -> None:
         begun.wait()
 
 
-def _import(modules: list[str], after: threading.Thread | None) -> None:
-    if after:
-        after.join()
+def _go_on_with(what: Callable[[], None]) -> None:
+    """Do something after all that was begun before."""
+    global _previous
+    before = _previous
+
+    def in_its_turn() -> None:
+        if before:
+            before.join()
+        what()
+
+    # not a daemon: an interpreter that ends in the middle of an import may crash
+    _previous = threading.Thread(target=in_its_turn, name="preloading")
+    _previous.start()
+
+
+def _import(modules: list[str]) -> None:
     gc.disable()  # modules stay: to look for garbage among them costs a sixth
     try:
         for name in modules:

@@ -333,6 +333,21 @@ def _layer(plan: BuildPlan, layer: Layer) -> LayerBuild:
     return LayerBuild(layer=layer, models=tuple(models))
 
 
+def draw_ahead(run: Run) -> None:
+    """Make what every site of a home has in common, in a thread, where it is not there yet."""
+
+    def vega() -> str:
+        from flows.report.drawing import Drawings  # imports Altair
+
+        return Drawings(_kept_for_sites(run)).vega
+
+    preloading.make(vega)
+
+
+def _kept_for_sites(run: Run) -> Path:
+    return run.settings.home / "site"
+
+
 def begin_publication(run: Run) -> None:
     """Have dbt write its page, where it must be written anew, while the marts are judged."""
     begin_docs(run.settings, run.sources)
@@ -351,13 +366,13 @@ def publish(run: Run) -> Publication:
     dbt_docs = write_docs(run.settings, run.sources)
 
     def write_publication_site(marts: Path, target: Path) -> None:
-        preloading.wait_for("flows.report.site")
+        preloading.wait()
         from flows.report.site import write_site  # imports Altair: only where a page is written
 
         write_site(
             marts,
             target,
-            kept_in=run.settings.home / "site",
+            kept_in=_kept_for_sites(run),
             dbt_docs=dbt_docs,
             data_docs=data_docs_path(run.settings),
         )

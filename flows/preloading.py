@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import atexit
 import gc
 import importlib
+import os
 import sys
 import threading
 from collections.abc import Callable
 from contextlib import suppress
+
+LONGEST_SECONDS = 60
+"""How long the end of this process waits for what is being made ready."""
 
 _begun: dict[str, threading.Event] = {}
 _previous: threading.Thread | None = None
@@ -60,9 +65,21 @@ def _go_on_with(what: Callable[[], None]) -> None:
             before.join()
         what()
 
-    # not a daemon: an interpreter that ends in the middle of an import may crash
-    _previous = threading.Thread(target=in_its_turn, name="preloading")
+    _previous = threading.Thread(target=in_its_turn, name="preloading", daemon=True)
     _previous.start()
+
+
+@atexit.register
+def _wait_at_the_end() -> None:
+    """Let an import end before the interpreter does, which might crash; but not for ever.
+
+    A signal that breaks an import off in the main thread can leave Python's import lock taken, for
+    which a thread would wait and never get it.
+    """
+    if _previous:
+        _previous.join(LONGEST_SECONDS)
+        if _previous.is_alive():
+            os._exit(1)
 
 
 def _import(modules: list[str]) -> None:

@@ -115,6 +115,45 @@ class Server:
         return (self.folder / f"{name}.log").read_text(encoding="utf-8")
 
 
+@contextmanager
+def serving(folder: Path) -> Iterator[Server]:
+    """A Prefect server on a free port, with its database in a folder; it looks often."""
+    port = free_port()
+    api = f"http://127.0.0.1:{port}/api"
+    ours = ("PREFECT_", "AFTERHYPE_")
+    environment = {k: v for k, v in os.environ.items() if not k.startswith(ours)} | {
+        "PREFECT_HOME": str(folder),
+        "PREFECT_API_URL": api,
+        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        "PREFECT_LOGGING_LEVEL": "INFO",
+        "PREFECT_WORKER_QUERY_SECONDS": "5",
+        "PREFECT_SERVER_DEPLOYMENTS_CONCURRENCY_SLOT_WAIT_SECONDS": "10",
+        "PREFECT_SERVER_SERVICES_SCHEDULER_LOOP_SECONDS": "5",
+        "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}",
+    }
+    with (folder / "server.log").open("w") as log:
+        process = subprocess.Popen(
+            [PREFECT, "server", "start", "--no-ui", "--host", "127.0.0.1", "--port", str(port)],
+            env=environment,
+            stdout=log,
+            stderr=log,
+        )
+    started = Server(folder, api, environment)
+
+    def is_up() -> bool:
+        try:
+            return bool(started.call("/health"))
+        except (OSError, urllib.error.URLError):
+            return False
+
+    try:
+        wait_for("the server", is_up)
+        yield started
+    finally:
+        process.terminate()
+        process.wait(60)
+
+
 @dataclass
 class Receiver:
     """A webhook on loopback that keeps what it is sent."""

@@ -11,7 +11,7 @@ import duckdb
 
 from flows.lake.handover import Lake
 from flows.spark.tables import built_rows
-from flows.sql import text_in_sql
+from flows.sql import name_in_sql, text_in_sql
 
 
 def bring_home(
@@ -37,9 +37,12 @@ def bring_home(
         con.execute(f"create schema if not exists {schema}")
         for model in models:
             _drop(con, schema, model["alias"])
-            _bring(con, lake, schema, model["alias"], as_table=schema == "marts")
+            rows = built_rows(con, lake, schema, model["alias"])
             if schema == "marts":
+                _bring_mart(con, model, rows)
                 _comment(con, model)
+            elif rows:
+                con.execute(f"create view {schema}.{model['alias']} as {rows}")
         con.commit()
     except BaseException:
         con.rollback()
@@ -60,12 +63,15 @@ def _drop(con: duckdb.DuckDBPyConnection, schema: str, name: str) -> None:
         con.execute(f"drop {'view' if row[0] == 'VIEW' else 'table'} {schema}.{name}")
 
 
-def _bring(
-    con: duckdb.DuckDBPyConnection, lake: Lake, schema: str, name: str, *, as_table: bool
-) -> None:
-    what = "table" if as_table else "view"
-    if rows := built_rows(con, lake, schema, name):
-        con.execute(f"create {what} {schema}.{name} as {rows}")
+def _bring_mart(con: duckdb.DuckDBPyConnection, model: Mapping[str, Any], rows: str | None) -> None:
+    """As its contract says: files in partitions have another order, and none where no row is."""
+    columns = ", ".join(
+        f"{name_in_sql(column['name'])} {column['data_type']}"
+        for column in model["columns"].values()
+    )
+    con.execute(f"create table marts.{model['alias']} ({columns})")
+    if rows:
+        con.execute(f"insert into marts.{model['alias']} by name {rows}")
 
 
 def _comment(con: duckdb.DuckDBPyConnection, model: Mapping[str, Any]) -> None:

@@ -229,8 +229,9 @@ def _copy_without_rows(settings: Settings, copy: Path) -> None:
     """
     if copy.exists():
         return
+    for left_by_a_killed_run in copy.parent.parent.glob("docs-*"):
+        shutil.rmtree(left_by_a_killed_run)
     aside = copy.parent.with_suffix(".partial")
-    shutil.rmtree(aside, ignore_errors=True)
     aside.mkdir(parents=True)
     with duckdb.connect(str(aside / copy.name)) as con:
         con.execute(f"attach {text_in_sql(settings.warehouse_path)} as original (read_only)")

@@ -19,6 +19,7 @@ def test_the_page_is_begun_beside_the_warehouse_and_kept(
     before = (target / "static_index.html").read_text(encoding="utf-8")
     (target / "static_index.made_of").write_text("of something else", encoding="utf-8")
 
+    (run.settings.dbt_dir / "docs-of-a-killed-run").mkdir()
     stages.begin_publication(run)
     assert dbt_process._child is not None
     assert dbt_process._child.begun is not None

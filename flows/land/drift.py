@@ -93,18 +93,14 @@ def required_columns(
     return mapped.required | {column for column in mapped.needed if column.lower() not in known}
 
 
-def record(
-    con: duckdb.DuckDBPyConnection,
-    opened: Opened,
-    parts: Sequence[Part],
-    mapped: Mapped,
-    source: str,
-    now: datetime,
+def profile(
+    con: duckdb.DuckDBPyConnection, opened: Opened, parts: Sequence[Part], mapped: Mapped
 ) -> None:
-    """Write the columns of the landed extracts, and how they differ from those of the one before.
+    """Look at what the parts' columns are, for ``record``.
 
-    A column is missing only if the mapping needs it. Types are told from a sample of the text;
-    those of one file may differ from its first half to its second.
+    Writes the temporary tables extract_names, one row per part and column, and extract_types, one
+    row per part, half and mapped column, with the type that its texts look like. Types are told
+    from a sample of the text; those of one file may differ from its first half to its second.
     """
     con.execute("create or replace temp table extract_names (part integer, column_name varchar)")
     listed = [
@@ -116,8 +112,28 @@ def record(
         "insert into extract_names select unnest($1::integer[]), unnest($2::varchar[])",
         [[number for number, _ in listed], [name for _, name in listed]],
     )
-    _profile(con, opened, mapped)
-    ids = [part.extract_id for part in parts]
+    con.execute(
+        "create or replace temp table extract_types "
+        "(part integer, half integer, column_name varchar, column_type varchar)"
+    )
+    if opened.is_typed:
+        _typed_columns(con, opened, mapped)
+    elif mapped.needed:
+        _text_columns(con, opened, mapped)
+
+
+def record(
+    con: duckdb.DuckDBPyConnection,
+    ids: list[str],
+    mapped: Mapped,
+    source: str,
+    now: datetime,
+) -> None:
+    """Write the columns of the landed extracts, and how they differ from those of the one before.
+
+    ``ids`` are the extracts by part, of which ``profile`` has looked at the columns. A column is
+    missing only if the mapping needs it.
+    """
     con.execute(
         """
         insert into raw.extract_columns
@@ -158,19 +174,9 @@ def record(
     _compare(con, ids, mapped, source, now)
 
 
-def _profile(con: duckdb.DuckDBPyConnection, opened: Opened, mapped: Mapped) -> None:
-    """One row per part, half and mapped column, with the type that its texts look like."""
-    con.execute(
-        "create or replace temp table extract_types "
-        "(part integer, half integer, column_name varchar, column_type varchar)"
-    )
-    columns = sorted(mapped.needed)
-    if opened.is_typed or not columns:
-        if opened.is_typed:
-            _typed_columns(con, opened, mapped)
-        return
+def _text_columns(con: duckdb.DuckDBPyConnection, opened: Opened, mapped: Mapped) -> None:
     looks = ", ".join(
-        f"{_kind(name_in_sql(column))} as {name_in_sql(column)}" for column in columns
+        f"{_kind(name_in_sql(column))} as {name_in_sql(column)}" for column in sorted(mapped.needed)
     )
     con.execute(
         f"""

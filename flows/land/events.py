@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -40,13 +41,10 @@ def land_events(
     key = load_user_key(settings)
     encoding = source.reader.encoding if source.reader else None
     scratch = settings.home / "tmp"
-    with (
-        ledger.changes(con),
-        unpacked(extracts, scratch, encoding, stream) as parts,
-    ):
-        check_key(con, key)
+    with unpacked(extracts, scratch, encoding, stream) as parts:
         mapped = mapping_in_sql(source)
         name_extracts(con, parts)
+        # before the transaction: DuckDB reads what a transaction has written itself on one core
         opened = open_parts(
             con,
             parts,
@@ -56,16 +54,20 @@ def land_events(
             as_text=not mapped.has_types,
         )
         judge_rows(con, opened, source, mapped, settings, now)
-        rejected = keep_rejects(con, source, mapped, [part.member for part in parts], now)
         _identify(con, source, key)
-        outcomes = _insert(con, extracts, source, rejected, now)
-        ledger.record(con, extracts, outcomes, now)
-        drift.record(con, opened, parts, mapped, source.name, now)
-        if mapped.merges:
-            identities.land_links(con, source.app_id, mapped.merges)
-        if source.replaces_same_path:
-            for extract in extracts:
-                ledger.supersede(con, extract)
+        counted = _keep_first_rows(con)
+        drift.profile(con, opened, parts, mapped)
+        with ledger.changes(con):
+            check_key(con, key)
+            rejected = keep_rejects(con, source, mapped, [part.member for part in parts], now)
+            outcomes = _insert(con, extracts, source, counted, rejected, now)
+            ledger.record(con, extracts, outcomes, now)
+            drift.record(con, [part.extract_id for part in parts], mapped, source.name, now)
+            if mapped.merges:
+                identities.land_links(con, source.app_id, mapped.merges)
+            if source.replaces_same_path:
+                for extract in extracts:
+                    ledger.supersede(con, extract)
     return outcomes
 
 
@@ -129,17 +131,23 @@ def _identify(con: duckdb.DuckDBPyConnection, source: EventSource, key: str) -> 
         )
 
 
-def _insert(
-    con: duckdb.DuckDBPyConnection,
-    extracts: Sequence[Extract],
-    source: EventSource,
-    rejected: dict[str, int],
-    now: datetime,
-) -> dict[str, Landed]:
-    """Insert the events, each once, and say what the extracts came to."""
-    told = con.execute(
+@dataclass(frozen=True, kw_only=True)
+class _Counted:
+    """The good rows of one extract, how many events they are, and between which times."""
+
+    rows: int
+    events: int
+    earliest: datetime | None = None
+    latest: datetime | None = None
+
+
+def _keep_first_rows(con: duckdb.DuckDBPyConnection) -> dict[str, _Counted]:
+    """Keep one row per event and extract of the table judged, the first; the counts before that.
+
+    They are of all that an extract tells, whoever delivered it first: no matter the order.
+    """
+    counts = con.execute(
         f"""
-        -- of all that an extract tells, whoever delivered it first: no matter the order
         select
             {extract_of("line_number")} as extract_id,
             count(*), count(distinct event_id), min(event_time), max(event_time)
@@ -148,7 +156,11 @@ def _insert(
         group by all
         """
     ).fetchall()
-    if any(events < good for _, good, events, _, _ in told):
+    counted = {
+        extract_id: _Counted(rows=rows, events=events, earliest=earliest, latest=latest)
+        for extract_id, rows, events, earliest, latest in counts
+    }
+    if any(one.events < one.rows for one in counted.values()):
         # only then is there a first one to be looked for
         con.execute(
             f"""
@@ -163,6 +175,18 @@ def _insert(
             )
             """
         )
+    return counted
+
+
+def _insert(
+    con: duckdb.DuckDBPyConnection,
+    extracts: Sequence[Extract],
+    source: EventSource,
+    counted: Mapping[str, _Counted],
+    rejected: Mapping[str, int],
+    now: datetime,
+) -> dict[str, Landed]:
+    """Insert the events, each once, and say what the extracts came to."""
     repeated = _count(
         con,
         f"""
@@ -206,20 +230,18 @@ def _insert(
                 f"select {extract_of('line_number')}, count(*) from repeats group by all"
             ).fetchall()
         )
-    nothing = (0, 0, None, None)
-    counted = {extract_id: counts for extract_id, *counts in told}
     outcomes = {}
     for extract in extracts:
-        good, events, earliest, latest = counted.get(extract.extract_id, nothing)
-        landed = events - aside.get(extract.extract_id, 0)
+        told = counted.get(extract.extract_id, _Counted(rows=0, events=0))
+        landed = told.events - aside.get(extract.extract_id, 0)
         bad = rejected.get(extract.extract_id, 0)
         outcomes[extract.extract_id] = Landed(
-            rows_seen=good + bad,
+            rows_seen=told.rows + bad,
             rows_landed=landed,
             rows_rejected=bad,
-            rows_duplicate=good - landed,
-            min_event_time=earliest,
-            max_event_time=latest,
+            rows_duplicate=told.rows - landed,
+            min_event_time=told.earliest,
+            max_event_time=told.latest,
         )
     return outcomes
 

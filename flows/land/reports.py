@@ -47,24 +47,22 @@ def land_reports(
     key = load_user_key(settings)
     encoding = source.reader.encoding if source.reader else None
     mapped = mapping_in_sql(source)
-    with (
-        ledger.changes(con),
-        unpacked(extracts, settings.home / "tmp", encoding, stream) as parts,
-    ):
-        check_key(con, key)
+    with unpacked(extracts, settings.home / "tmp", encoding, stream) as parts:
         name_extracts(con, parts)
         rows = open_parts(
             con, parts, _reader(source, parts), mapped.needed, mapped.required, as_text=True
         ).rows
         _judge(con, rows, source, mapped, now)
-        _keep_rejects(con, source, mapped, parts, now)
-        if isinstance(source, InstallFiles):
-            _insert_installs(con, source, now)
-            outcomes = _outcomes(con, extracts, "install_date")
-        else:
-            repeated = _insert_reviews(con, source, key, now)
-            outcomes = _outcomes(con, extracts, "reviewed_at", repeated)
-        ledger.record(con, extracts, outcomes, now)
+        with ledger.changes(con):
+            check_key(con, key)
+            _keep_rejects(con, source, mapped, parts, now)
+            if isinstance(source, InstallFiles):
+                _insert_installs(con, source, now)
+                outcomes = _outcomes(con, extracts, "install_date")
+            else:
+                repeated = _insert_reviews(con, source, key, now)
+                outcomes = _outcomes(con, extracts, "reviewed_at", repeated)
+            ledger.record(con, extracts, outcomes, now)
     return outcomes
 
 

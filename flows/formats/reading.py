@@ -337,32 +337,38 @@ def _open_ndjson(con: duckdb.DuckDBPyConnection, parts: Sequence[Part], wanted: 
     )
     # a byte-order mark is no part of the first object
     signs = "' ' || chr(9) || chr(13) || chr(65279)"
+    parsed = (
+        f"case when starts_with(ltrim(line, {signs}), '{{') "
+        f"then try(from_json(ltrim(line, chr(65279)), {text_in_sql(structure)})) end"
+    )
+    # not filtered by what was parsed, for which DuckDB would parse every line once more
     con.execute(
         f"""
         create or replace temp table {ROWS} as
         select line_number{fields}
-        from (
-            select
-                line_number,
-                try(from_json(ltrim(line, chr(65279)), {text_in_sql(structure)})) as row_text
-            from extract_lines
-            where starts_with(ltrim(line, {signs}), '{{')
-        )
-        where row_text is not null
+        from (select line_number, {parsed} as row_text from extract_lines)
         """
     )
-    # what is not an object gave no row; looked for only if there is any
-    counts = con.execute(
-        f"select (select count(*) from extract_lines), (select count(*) from {ROWS})"
-    ).fetchone()
-    assert counts is not None  # a row of two counts
-    lines, objects = counts
-    if lines > objects:
+    nothing = " and ".join(f"{name_in_sql(column)} is null" for column in wanted.needed)
+    con.execute(
+        f"""
+        create or replace temp table extract_no_objects as
+        select line_number, line
+        from extract_lines
+        semi join (select line_number from {ROWS} where {nothing or "true"}) using (line_number)
+        where {parsed} is null
+        """
+    )
+    if con.execute("select 1 from extract_no_objects limit 1").fetchone():
+        con.execute(
+            f"delete from {ROWS} using extract_no_objects as no_objects "
+            f"where {ROWS}.line_number = no_objects.line_number"
+        )
         con.execute(
             f"""
             insert into {MALFORMED}
             select line_number, 'not a JSON object', line
-            from extract_lines anti join {ROWS} using (line_number)
+            from extract_no_objects
             where trim(line, {signs}) <> ''
             """
         )

@@ -18,15 +18,15 @@ from flows.sql import name_in_sql, text_in_sql
 _SAMPLE_ROWS = 5_000
 """Rows looked at, spread over the whole of an extract."""
 
-_KINDS = {
-    "integer": "try_cast({} as bigint) is not null",
-    "number": "try_cast({} as double) is not null",
-    "boolean": "{} in ('true', 'false')",
-    "object": "starts_with({}, '{{')",
-    "list": "starts_with({}, '[')",
-    "time": "try_cast({} as timestamp) is not null",
+_LOOKS = {
+    "starts_with({}, '{{')": "object",
+    "starts_with({}, '[')": "list",
+    "{} in ('true', 'false')": "boolean",
+    "try_cast({} as bigint) is not null": "integer",
+    "try_cast({} as double) is not null": "number",
+    "try_cast({} as timestamp) is not null": "time",
 }
-"""What all of a column's texts look like; anything else is text."""
+"""What a text looks like, by the first that holds: the cheap ones come first."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -176,7 +176,8 @@ def record(
 
 def _text_columns(con: duckdb.DuckDBPyConnection, opened: Opened, mapped: Mapped) -> None:
     looks = ", ".join(
-        f"{_kind(name_in_sql(column))} as {name_in_sql(column)}" for column in sorted(mapped.needed)
+        f"{_kinds(name_in_sql(column))} as {name_in_sql(column)}"
+        for column in sorted(mapped.needed)
     )
     con.execute(
         f"""
@@ -206,20 +207,33 @@ def _text_columns(con: duckdb.DuckDBPyConnection, opened: Opened, mapped: Mapped
                 {looks},
             from halved
             group by all
+        ),
+
+        by_column as (
+            unpivot looked_at on columns(* exclude (part, half)) into name column_name value kinds
         )
 
-        unpivot looked_at on columns(* exclude (part, half)) into name column_name value column_type
+        select part, half, column_name, {_COMMON_KIND} as column_type from by_column
         """
     )
 
 
-def _kind(column: str) -> str:
-    """SQL for what all texts of a column look like; null where there are none."""
-    cases = " ".join(
-        f"when count(*) filter ({look.format(column)}) = count({column}) then {text_in_sql(kind)}"
-        for kind, look in _KINDS.items()
+def _kinds(column: str) -> str:
+    """SQL for the list of what a column's texts look like; null where there are none."""
+    looks = " ".join(
+        f"when {look.format(column)} then {text_in_sql(kind)}" for look, kind in _LOOKS.items()
     )
-    return f"case when count({column}) = 0 then null {cases} else 'text' end"
+    return f"list(distinct case {looks} else 'text' end) filter ({column} is not null)"
+
+
+_COMMON_KIND = """
+    case
+        when len(kinds) = 1 then kinds[1]
+        when list_has_all(['integer', 'number'], kinds) then 'number'
+        else 'text'
+    end
+"""
+"""SQL for what texts of all of these ``kinds`` are."""
 
 
 def _typed_columns(con: duckdb.DuckDBPyConnection, opened: Opened, mapped: Mapped) -> None:

@@ -363,9 +363,10 @@ def publish(run: Run) -> Publication:
     with connect(run.settings) as con:
         fingerprint = _fingerprint(run, con)
         gate_results = _latest_gate_results(con)
-    dbt_docs = write_docs(run.settings, run.sources)
 
     def write_publication_site(marts: Path, target: Path) -> None:
+        # dbt has gone on with its page until here, while the marts were judged and copied
+        dbt_docs = write_docs(run.settings, run.sources)
         preloading.wait()
         from flows.report.site import write_site  # imports Altair: only where a page is written
 

@@ -124,23 +124,14 @@ def prune(con: duckdb.DuckDBPyConnection, sources: Sources, days: int, now: date
 
 
 def _keep_what_the_marts_need(con: duckdb.DuckDBPyConnection) -> None:
-    """Write what stands of the pruned days over what was kept of them before."""
+    """Keep what stands of the pruned days, beside what was kept of them before."""
     con.execute("insert into raw.pruned_event_ids from pruned")
     con.execute(
         """
-        delete from raw.pruned_user_days as kept using cuts
-        where kept.app_id = cuts.app_id and kept.activity_date <= cuts.last_date
-        """
-    )
-    con.execute(
-        """
         insert into raw.pruned_user_days by name
-        select
-            days.* exclude (segment_key),
-            segments.platform, segments.country, segments.channel, segments.app_version,
-        from intermediate.int_user_days as days
+        select days.* exclude (delivered_user_key), days.delivered_user_key as user_key
+        from intermediate.int_raw_user_days as days
         inner join cuts on days.app_id = cuts.app_id and days.activity_date <= cuts.last_date
-        left join intermediate.int_segments as segments using (segment_key)
         """
     )
     con.execute(

@@ -110,7 +110,8 @@ select events.* from raw.app_events as events
 semi join (from raw.extracts where status = 'landed') as visible using (extract_id);
 
 -- what is kept of events whose raw rows were pruned: their ids, so that they are still recognised
--- when an export delivers them again, and what the marts need to know of them
+-- when an export delivers them again, and what the marts need to know of them: by the user as
+-- delivered, since whom they turn out to be may be known later; one row per pruning, user and day
 create table if not exists raw.pruned_event_ids (app_id varchar not null, event_id uuid not null);
 create or replace view raw.visible_event_ids as
 select app_id, event_id from raw.visible_events

@@ -131,6 +131,13 @@ def resolve(con: duckdb.DuckDBPyConnection) -> None:
         inner join changed_aliases as changed
             on events.app_id = changed.app_id and events.user_key = changed.alias_key
         semi join ops.built_extracts as built on events.extract_id = built.extract_id
+        union all
+        -- of no extract any more: only whose they are is counted anew
+        select '', days.app_id, unnest([changed.was, changed.is_now]),
+            coalesce(days.first_event_time, days.cohort_event_time),
+        from raw.pruned_user_days as days
+        inner join changed_aliases as changed
+            on days.app_id = changed.app_id and days.user_key = changed.alias_key
         """
     )
     con.execute(

@@ -36,6 +36,7 @@ final as (
         app_id,
         event_id,
         known_user_key as user_key,
+        user_key as delivered_user_key,
         event_name,
         event_time,
         {{ reporting_day('event_time') }} as activity_date,

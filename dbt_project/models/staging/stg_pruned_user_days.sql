@@ -4,20 +4,29 @@ pruned_user_days as (
     select * from {{ source('raw', 'pruned_user_days') }}
 ),
 
+user_aliases as (
+    select * from {{ source('raw', 'user_aliases') }}
+),
+
 shown as (
     select
         pruned_user_days.*,
-        {{ segment('platform', 'platform') }} as platform_segment,
-        {{ segment('country', 'country') }} as country_segment,
-        {{ segment('channel', 'channel') }} as channel_segment,
-        {{ segment('app_version', 'app_version') }} as app_version_segment
+        coalesce(user_aliases.user_key, pruned_user_days.user_key) as known_user_key,
+        {{ segment('pruned_user_days.platform', 'platform') }} as platform_segment,
+        {{ segment('pruned_user_days.country', 'country') }} as country_segment,
+        {{ segment('pruned_user_days.channel', 'channel') }} as channel_segment,
+        {{ segment('pruned_user_days.app_version', 'app_version') }} as app_version_segment
     from pruned_user_days
+    left join user_aliases
+        on
+            pruned_user_days.app_id = user_aliases.app_id
+            and pruned_user_days.user_key = user_aliases.alias_key
 ),
 
 final as (
     select
         app_id,
-        user_key,
+        known_user_key as user_key,
         activity_date,
         first_event_time,
         last_event_time,

@@ -16,7 +16,7 @@ export AFTERHYPE_HOME
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-spark demo test test-spark acceptance acceptance-spark bench bench-spark lint format docs questions lock clean
+.PHONY: help install install-spark demo test test-spark proof mutants acceptance acceptance-spark bench bench-spark lint format docs questions lock clean
 
 help:  ## Show this help.
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -62,6 +62,12 @@ test: $(TEST_STAMP)  ## Run every test but those on Spark, a file of them per co
 
 test-spark: install-spark $(TEST_STAMP)  ## Build the demo on a Spark of two executors, compare it with DuckDB (needs Java 17).
 	@$(BIN)/python -m pytest tests/spark
+
+proof: $(TEST_STAMP)  ## Try 5,000 random worlds: builds by arrival, full builds and the oracle agree (half an hour).
+	@$(BIN)/python -m tests.engine.proof $(PROOF_OPTIONS)
+
+mutants: $(TEST_STAMP)  ## Build mistakes into the engine's SQL, and write docs/mutants.md: which do the tests notice?
+	@$(BIN)/python -m tests.engine.mutants $(MUTANTS_OPTIONS)
 
 acceptance: $(TEST_STAMP) $(SUPERSET_STAMP)  ## Superset draws a chart while 15 publications go by (ten minutes; after make demo).
 	@$(BIN)/python tests/acceptance/superset.py --superset-python $(SUPERSET_VENV)/bin/python --home $(AFTERHYPE_HOME)

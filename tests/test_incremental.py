@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import csv
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import Any
 from zoneinfo import ZoneInfo
 
 import duckdb
@@ -56,7 +55,7 @@ class Extract:
 
     app_id: str
     name: str
-    events: list[Any]
+    events: list[oracle.Event]
     status: str = "not landed"
     extract_id: str = ""
 
@@ -66,7 +65,7 @@ class World:
     """A home, its sources file, and what an observer outside knows of the extracts in it."""
 
     folder: Path
-    rules: Any
+    rules: oracle.Rules
     extracts: list[Extract]
     declared: dict[str, date] = field(default_factory=dict)
     allowance: int = 0
@@ -185,7 +184,7 @@ class World:
                 assert len(found) == len(wanted)
 
 
-def segment_order(segments: tuple[str, ...]) -> Any:
+def segment_order(segments: tuple[str, ...]) -> Callable[[oracle.Segment], int]:
     """The order in which DuckDB's keys put segments that a user had at one and the same instant."""
 
     def key(values: tuple[str, ...]) -> int:
@@ -198,7 +197,9 @@ def segment_order(segments: tuple[str, ...]) -> Any:
     return key
 
 
-def histories(rules: Any, first_day: date, chance: random.Random) -> Iterator[Any]:
+def histories(
+    rules: oracle.Rules, first_day: date, chance: random.Random
+) -> Iterator[oracle.Event]:
     """Events of three apps: around midnight, whole days apart to the minute, on the longest day."""
     zone = ZoneInfo(rules.timezone)
     for app_id in ("plain", "ruled", "invited"):
@@ -228,12 +229,12 @@ def histories(rules: Any, first_day: date, chance: random.Random) -> Iterator[An
                     )
 
 
-def cut_into_extracts(events: list[Any], chance: random.Random) -> list[Extract]:
+def cut_into_extracts(events: list[oracle.Event], chance: random.Random) -> list[Extract]:
     """Overlapping extracts of each app, in an order of their own."""
     extracts = []
     for app_id in ("plain", "ruled", "invited"):
         own = [e for e in events if e.app_id == app_id]
-        parts: list[list[Any]] = [[] for _ in range(4)]
+        parts: list[list[oracle.Event]] = [[] for _ in range(4)]
         for event in own:
             by_time = int(4 * (own.index(event) / len(own)))
             for part in {chance.choice([by_time, chance.randint(0, 3)]), chance.randint(0, 3)}:
@@ -243,8 +244,11 @@ def cut_into_extracts(events: list[Any], chance: random.Random) -> list[Extract]
     return extracts
 
 
+Drawn = tuple[oracle.Rules, date, dict[str, date], int, int, random.Random]
+
+
 @st.composite
-def worlds(draw: st.DrawFn) -> tuple[Any, date, dict[str, date], int, int, random.Random]:
+def worlds(draw: st.DrawFn) -> Drawn:
     """Rules, the first day of the history, declared days, an allowance, raw days, the chance."""
     first_day = SPANS[draw(st.sampled_from(sorted(SPANS)))]
     rules = oracle.Rules(
@@ -279,7 +283,7 @@ def worlds(draw: st.DrawFn) -> tuple[Any, date, dict[str, date], int, int, rando
 @ONE_BUILD
 @given(world=worlds())
 def test_builds_by_arrival_equal_a_full_build_and_the_oracle(
-    world: Any, tmp_path_factory: pytest.TempPathFactory
+    world: Drawn, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     rules, first_day, declared, allowance, raw_days, chance = world
     events = list(histories(rules, first_day, chance))

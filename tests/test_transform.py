@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import duckdb
 import pytest
 
 from flows import dbt_process, stages, transform
 from flows.transform import write_docs
+from tests.conftest import Place
 
 
 def test_the_page_is_begun_beside_the_warehouse_and_kept(
-    after_a_day: Any, monkeypatch: pytest.MonkeyPatch
+    after_a_day: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = stages.begin(after_a_day.home, after_a_day.sources)
     target = run.settings.dbt_dir / "target"

@@ -46,7 +46,9 @@ def seen(folder: Path) -> Contents:
         return contents(con)
 
 
-@pytest.mark.parametrize(("deed", "at_least"), [("land", 5), ("quarantine", 8), ("leave", 5)])
+@pytest.mark.parametrize(
+    ("deed", "at_least"), [("land", 5), ("quarantine", 8), ("leave", 5), ("begin", 5)]
+)
 def test_a_run_killed_anywhere_did_all_or_nothing_and_the_next_one_heals(
     deed: str, at_least: int, process: ForkServerContext, tmp_path: Path, csv: WriteCsv
 ) -> None:

@@ -53,6 +53,12 @@ def _bases() -> list[Base]:
     def events(form: str, **told: Any) -> Callable[[str], AnyFiles]:
         return lambda uri: EventSource(name="fuzz", app_id="app", uri=uri, format=form, **told)
 
+    def charts(form: str) -> Callable[[str], AnyFiles]:
+        return lambda uri: ChartFiles(name="fuzz", uri=uri, format=form)
+
+    def installs(form: str) -> Callable[[str], AnyFiles]:
+        return lambda uri: InstallFiles(name="fuzz", uri=uri, format=form)
+
     def fixture(name: str) -> bytes:
         return (_FIXTURES / name).read_bytes()
 
@@ -89,7 +95,7 @@ def _bases() -> list[Base]:
                 form,
                 fixture(f"charts/{form}.json"),
                 ".json",
-                lambda uri, form=form: ChartFiles(name="fuzz", uri=uri, format=form),  # type: ignore[misc]
+                charts(form),
                 False,
             )
         )
@@ -99,9 +105,7 @@ def _bases() -> list[Base]:
                 file,
                 fixture(f"reports/{file}"),
                 Path(file).suffix,
-                lambda uri, file=file: InstallFiles(  # type: ignore[misc]
-                    name="fuzz", uri=uri, format=file.split(".")[0]
-                ),
+                installs(file.split(".")[0]),
                 file.endswith(".tsv"),
                 header=1,
             )

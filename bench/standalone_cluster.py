@@ -220,10 +220,11 @@ class StandaloneCluster:
 
     def _alive_workers(self) -> int | None:
         try:
-            told = httpx.get(f"http://{HOST}:{self._master_page}/json/", timeout=10).json()
+            page = httpx.get(f"http://{HOST}:{self._master_page}/json/", timeout=10)
         except httpx.HTTPError:
             return None
-        return sum(worker["state"] == "ALIVE" for worker in told["workers"])
+        workers: list[dict[str, object]] = page.json()["workers"]
+        return sum(worker["state"] == "ALIVE" for worker in workers)
 
     def _wait(self, what: str, holds: Callable[[], bool]) -> None:
         deadline = time.monotonic() + _SECONDS_TO_START

@@ -32,7 +32,7 @@ def query(
             # it was interrupted in place of the error of another that stopped them all
             answer = con.sql(sql)
             if answer is None:  # a statement without a result, such as `set`
-                return [], []
+                return [], []  # type: ignore[unreachable]  # duckdb's stubs know of results only
             if limit is not None:
                 answer = answer.limit(limit)
             return answer.columns, answer.fetchall()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
-from typing import Any
 
 import duckdb
 import pytest
@@ -13,18 +12,20 @@ import pytest
 from flows import pipeline, stages
 from flows.errors import TransformError
 from flows.settings import PROJECT_ROOT
+from flows.sources import ChartFiles
 from flows.warehouse import connect
+from tests.conftest import Place
 
 
-def a_run(place: Any) -> stages.Run:
+def a_run(place: Place) -> stages.Run:
     return stages.begin(place.home, place.sources)
 
 
-def test_a_build_after_a_finished_one_is_by_arrival(after_a_day: Any) -> None:
+def test_a_build_after_a_finished_one_is_by_arrival(after_a_day: Place) -> None:
     assert stages.build(a_run(after_a_day)).by_arrival
 
 
-def test_a_broken_build_is_followed_by_a_full_one(after_a_day: Any) -> None:
+def test_a_broken_build_is_followed_by_a_full_one(after_a_day: Place) -> None:
     after_a_day.export("new.csv", "u00,2026-01-09T08:00:00Z,open,n1")
     run = a_run(after_a_day)
     stages.land_source(run, run.sources.events[0], lambda _done, _all: None)
@@ -40,7 +41,7 @@ def test_a_broken_build_is_followed_by_a_full_one(after_a_day: Any) -> None:
     assert stages.build(a_run(after_a_day)).by_arrival
 
 
-def test_a_build_leaves_alone_what_no_changed_input_flows_into(after_a_day: Any) -> None:
+def test_a_build_leaves_alone_what_no_changed_input_flows_into(after_a_day: Place) -> None:
     plan = stages.begin_build(a_run(after_a_day))
     assert plan.build.changed == ()
     assert stages.build_counts(plan).models == ()
@@ -59,7 +60,7 @@ def test_a_build_leaves_alone_what_no_changed_input_flows_into(after_a_day: Any)
     assert not [name for name in counted if "chart" in name or "review" in name]
 
 
-def test_the_log_that_a_failed_build_points_to_tells_of_it(after_a_day: Any) -> None:
+def test_the_log_that_a_failed_build_points_to_tells_of_it(after_a_day: Place) -> None:
     run = a_run(after_a_day)
     with connect(run.settings) as con:
         con.execute("drop table raw.store_installs")
@@ -70,7 +71,7 @@ def test_the_log_that_a_failed_build_points_to_tells_of_it(after_a_day: Any) -> 
     assert "Table with name store_installs does not exist" in log.read_text(encoding="utf-8")
 
 
-def test_a_change_of_definitions_makes_everything_anew(after_a_day: Any) -> None:
+def test_a_change_of_definitions_makes_everything_anew(after_a_day: Place) -> None:
     text = after_a_day.sources.read_text()
     after_a_day.sources.write_text(text.replace("horizon_days: 10", "horizon_days: 3"))
     changed = stages.build(a_run(after_a_day))
@@ -78,7 +79,7 @@ def test_a_change_of_definitions_makes_everything_anew(after_a_day: Any) -> None
 
 
 def test_dbt_run_by_hand_leaves_nothing_to_add_to(
-    after_a_day: Any, monkeypatch: pytest.MonkeyPatch
+    after_a_day: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from dbt.cli.main import dbtRunner
 
@@ -98,7 +99,7 @@ def test_dbt_run_by_hand_leaves_nothing_to_add_to(
     assert stages.build(a_run(after_a_day)).reason == "the last build was not finished"
 
 
-def test_a_build_by_arrival_touches_only_the_users_concerned(after_a_day: Any) -> None:
+def test_a_build_by_arrival_touches_only_the_users_concerned(after_a_day: Place) -> None:
     after_a_day.export("new.csv", "u00,2026-01-09T08:00:00Z,open,n1")
     run = a_run(after_a_day)
     stages.land_source(run, run.sources.events[0], lambda _done, _all: None)
@@ -126,7 +127,7 @@ def chart(day: int, *apps: str) -> str:
     )
 
 
-def test_charts_alone_run_no_model_of_events_and_change_what_they_should(place: Any) -> None:
+def test_charts_alone_run_no_model_of_events_and_change_what_they_should(place: Place) -> None:
     charts = place.folder / "charts"
     charts.mkdir()
     text = place.sources.read_text(encoding="utf-8").replace(
@@ -139,7 +140,9 @@ def test_charts_alone_run_no_model_of_events_and_change_what_they_should(place: 
 
     (charts / "07.json").write_text(chart(7, "42", "7"), encoding="utf-8")
     run = a_run(place)
-    stages.land_source(run, run.sources.ranks[0], lambda _done, _all: None)
+    (captures,) = run.sources.ranks
+    assert isinstance(captures, ChartFiles)
+    stages.land_source(run, captures, lambda _done, _all: None)
     plan = stages.begin_build(run)
     assert (plan.build.by_arrival, plan.build.changed) == (True, ("ranks",))
     counted = {name for name, _ in stages.build_counts(plan).models}

@@ -14,6 +14,7 @@ import pytest
 
 from expectations.ranks import app_ranks, chart_movers, rank_company, rank_summary
 from flows import stages
+from flows.sources import ChartFiles
 
 SOURCES = """
 apps:
@@ -66,7 +67,9 @@ def capture(storefront: str, day: int, placed: dict[int, str], depth: int) -> st
 def land(folder: Path) -> stages.Run:
     run = stages.begin(folder / "home", folder / "sources.yml")
     stages.prepare(run)
-    landing = stages.land_source(run, run.sources.ranks[0], lambda _done, _all: None)
+    (source,) = run.sources.ranks
+    assert isinstance(source, ChartFiles)
+    landing = stages.land_source(run, source, lambda _done, _all: None)
     assert not landing.failed
     return run
 

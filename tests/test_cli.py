@@ -1,5 +1,7 @@
 """The command line: exit codes, what it prints, and that it prints nothing of third parties."""
 
+from __future__ import annotations
+
 import os
 import subprocess
 import sys
@@ -9,11 +11,14 @@ import pytest
 
 from flows.settings import Settings
 from flows.warehouse import connect, create_schemas
+from tests.conftest import Place
 
 AFTERHYPE = str(Path(sys.executable).with_name("afterhype"))
 
 
-def afterhype(*arguments, folder=None, **environment):
+def afterhype(
+    *arguments: object, folder: Path | None = None, **environment: str
+) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [AFTERHYPE, *map(str, arguments)],
         capture_output=True,
@@ -24,7 +29,7 @@ def afterhype(*arguments, folder=None, **environment):
     )
 
 
-def test_help_teaches():
+def test_help_teaches() -> None:
     done = afterhype("--help")
     assert done.returncode == 0
     for word in ("run", "extracts", "rollback", "Exit codes", "afterhype demo"):
@@ -43,7 +48,9 @@ def test_help_teaches():
         (("extracts", "release", "abc"), 1, "no extract abc"),
     ],
 )
-def test_errors_say_what_to_do_and_set_the_exit_code(tmp_path, arguments, code, message):
+def test_errors_say_what_to_do_and_set_the_exit_code(
+    tmp_path: Path, arguments: tuple[str, ...], code: int, message: str
+) -> None:
     with connect(Settings(home=tmp_path / "made")) as con:
         create_schemas(con)
     home = tmp_path / ("made" if "release" in arguments else "home")
@@ -53,12 +60,12 @@ def test_errors_say_what_to_do_and_set_the_exit_code(tmp_path, arguments, code, 
     assert "Traceback" not in done.stderr
 
 
-def test_a_wrong_setting_names_its_variable(tmp_path):
+def test_a_wrong_setting_names_its_variable(tmp_path: Path) -> None:
     done = afterhype("status", folder=tmp_path, AFTERHYPE_GENERATIONS_KEPT="none")
     assert (done.returncode, "AFTERHYPE_GENERATIONS_KEPT" in done.stderr) == (2, True)
 
 
-def test_a_run_by_hand_says_what_happened_and_nothing_else(after_a_day):
+def test_a_run_by_hand_says_what_happened_and_nothing_else(after_a_day: Place) -> None:
     common = ("--home", after_a_day.home, "--sources", after_a_day.sources)
     done = afterhype("run", *common)
     assert done.returncode == 0
@@ -67,7 +74,7 @@ def test_a_run_by_hand_says_what_happened_and_nothing_else(after_a_day):
     assert done.stderr == ""
 
 
-def test_a_quarantined_extract_exits_3_and_can_be_decided(after_a_day):
+def test_a_quarantined_extract_exits_3_and_can_be_decided(after_a_day: Place) -> None:
     after_a_day.export("junk.csv", *(f"u{n},not a time,open,j{n}" for n in range(50)))
     common = ("--home", after_a_day.home)
     done = afterhype("land", *common, "--sources", after_a_day.sources)
@@ -81,7 +88,7 @@ def test_a_quarantined_extract_exits_3_and_can_be_decided(after_a_day):
     assert "No such extracts" in afterhype("extracts", "--status", "quarantined", *common).stdout
 
 
-def test_a_failed_mart_gate_exits_3(after_a_day):
+def test_a_failed_mart_gate_exits_3(after_a_day: Place) -> None:
     with connect(Settings(home=after_a_day.home)) as con:
         con.execute(
             "update marts.fct_growth_accounting set churned = churned + 1 where is_complete"
@@ -91,7 +98,7 @@ def test_a_failed_mart_gate_exits_3(after_a_day):
     assert "growth" in done.stderr
 
 
-def test_questions_in_sql(first_run):
+def test_questions_in_sql(first_run: Place) -> None:
     done = afterhype(
         "query", "select app_id, users from marts.app_scorecard", "--csv", "--home", first_run.home
     )
@@ -100,7 +107,7 @@ def test_questions_in_sql(first_run):
     assert (failed.returncode, "nothing" in failed.stderr) == (1, True)
 
 
-def test_verify_exits_0_or_names_the_cell_and_exits_1(after_a_day):
+def test_verify_exits_0_or_names_the_cell_and_exits_1(after_a_day: Place) -> None:
     common = ("--home", after_a_day.home, "--sources", after_a_day.sources)
     agreed = afterhype("verify", *common)
     assert agreed.returncode == 0
@@ -113,7 +120,7 @@ def test_verify_exits_0_or_names_the_cell_and_exits_1(after_a_day):
     assert "afterhype build --full" in differing.stderr
 
 
-def test_compact_says_what_it_gave_back(after_a_day):
+def test_compact_says_what_it_gave_back(after_a_day: Place) -> None:
     done = afterhype("compact", "--home", after_a_day.home, "--sources", after_a_day.sources)
     assert done.returncode == 0
     assert "Pruned 0 raw events." in done.stdout

@@ -12,13 +12,14 @@ from flows.compaction import compact, prune
 from flows.errors import AfterhypeError
 from flows.land import ledger
 from flows.warehouse import connect
+from tests.conftest import Place
 
 
-def a_run(place: Any) -> stages.Run:
+def a_run(place: Place) -> stages.Run:
     return stages.begin(place.home, place.sources)
 
 
-def marts(place: Any) -> dict[str, list[Any]]:
+def marts(place: Place) -> dict[str, list[Any]]:
     with duckdb.connect(str(place.home / "warehouse.duckdb"), read_only=True) as con:
         names = con.execute(
             "select table_name from duckdb_tables() where schema_name = 'marts' order by all"
@@ -28,21 +29,21 @@ def marts(place: Any) -> dict[str, list[Any]]:
         }
 
 
-def raw_events(place: Any) -> int:
+def raw_events(place: Place) -> int:
     with duckdb.connect(str(place.home / "warehouse.duckdb"), read_only=True) as con:
         row = con.execute("select count(*) from raw.app_events").fetchone()
     assert row is not None
     return int(row[0])
 
 
-def keep_raw_days(place: Any, days: int) -> None:
+def keep_raw_days(place: Place, days: int) -> None:
     """Allow pruning, and build: what may be pruned is left out of retention by behaviour."""
     text = place.sources.read_text()
     place.sources.write_text(f"raw_retention_days: {days}\n{text}")
     assert stages.build(a_run(place)).reason == "the definitions have changed"
 
 
-def test_freed_blocks_are_given_back(after_a_day: Any) -> None:
+def test_freed_blocks_are_given_back(after_a_day: Place) -> None:
     before = marts(after_a_day)
     with duckdb.connect(str(after_a_day.home / "warehouse.duckdb")) as con:
         for table in ("ballast", "after_it"):  # a file is cut off only behind its last used block
@@ -67,7 +68,7 @@ def test_freed_blocks_are_given_back(after_a_day: Any) -> None:
             con.execute("insert into raw.extracts from raw.extracts")
 
 
-def test_pruning_changes_no_mart(after_a_day: Any) -> None:
+def test_pruning_changes_no_mart(after_a_day: Place) -> None:
     keep_raw_days(after_a_day, 5)  # the watermark is the 12th: events up to the 7th may go
     before = marts(after_a_day)
     run = a_run(after_a_day)
@@ -81,7 +82,7 @@ def test_pruning_changes_no_mart(after_a_day: Any) -> None:
     assert verify_agrees(run)
 
 
-def test_a_pruned_event_is_known_when_it_comes_again(after_a_day: Any) -> None:
+def test_a_pruned_event_is_known_when_it_comes_again(after_a_day: Place) -> None:
     keep_raw_days(after_a_day, 5)
     run = a_run(after_a_day)
     compact(run.settings, run.sources, run.now)
@@ -104,7 +105,7 @@ def verify_agrees(run: stages.Run) -> bool:
     return stages.verify(run).differing_rows == 0
 
 
-def test_what_is_pruned_cannot_be_taken_back(after_a_day: Any) -> None:
+def test_what_is_pruned_cannot_be_taken_back(after_a_day: Place) -> None:
     keep_raw_days(after_a_day, 5)
     run = a_run(after_a_day)
     compact(run.settings, run.sources, run.now)
@@ -114,7 +115,7 @@ def test_what_is_pruned_cannot_be_taken_back(after_a_day: Any) -> None:
             ledger.quarantine(con, extract.extract_id, "too late")
 
 
-def test_definitions_stay_once_raw_events_are_pruned(after_a_day: Any) -> None:
+def test_definitions_stay_once_raw_events_are_pruned(after_a_day: Place) -> None:
     keep_raw_days(after_a_day, 5)
     run = a_run(after_a_day)
     compact(run.settings, run.sources, run.now)
@@ -126,7 +127,7 @@ def test_definitions_stay_once_raw_events_are_pruned(after_a_day: Any) -> None:
         stages.build(a_run(after_a_day))
 
 
-def test_nothing_is_pruned_that_the_marts_do_not_hold(after_a_day: Any) -> None:
+def test_nothing_is_pruned_that_the_marts_do_not_hold(after_a_day: Place) -> None:
     after_a_day.export("new.csv", "n1,2026-01-03T08:00:00Z,open,n1")
     run = a_run(after_a_day)
     stages.land_source(run, run.sources.events[0], lambda _done, _all: None)

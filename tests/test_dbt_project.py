@@ -21,7 +21,8 @@ from flows.settings import PROJECT_ROOT
 from flows.warehouse import create_schemas
 from tests import oracle
 
-VARS = {"reporting_timezone": "Asia/Tokyo", "horizon_days": 60}
+HORIZON_DAYS = 60
+VARS = {"reporting_timezone": "Asia/Tokyo", "horizon_days": HORIZON_DAYS}
 
 MARTS = {
     "dim_apps",
@@ -170,7 +171,7 @@ def build(home: Path, history: str) -> Path:
     counts = ("path:seeds", "path:models/staging", "path:models/intermediate")
     dbt(home, *no_unit_tests, *each_by_itself, *counts)
     with duckdb.connect(str(home / "warehouse.duckdb")) as con:
-        fit_outlook(con, VARS["horizon_days"], VerdictRules())
+        fit_outlook(con, HORIZON_DAYS, VerdictRules())
     the_rest = ("path:models/marts", "path:models/semantic", "path:models/outlook", "path:tests")
     dbt(home, *no_unit_tests, *each_by_itself, *the_rest)
     return home

@@ -1,11 +1,14 @@
 """The doctor: each finding is provoked for real, and what it says to do mends it."""
 
+from __future__ import annotations
+
 import json
 import os
 import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -20,6 +23,8 @@ from flows.land.keys import check_key, load_user_key
 from flows.settings import Settings
 from flows.sources import load_sources
 from flows.warehouse import connect, create_schemas
+from tests.conftest import Place
+from tests.presence import present
 
 HOLDER = """
 import sys, time, duckdb
@@ -38,7 +43,7 @@ READING = "connect(settings, read_only=True)"
 
 
 @pytest.fixture
-def settings(tmp_path):
+def settings(tmp_path: Path) -> Settings:
     """A home with a warehouse that was begun with its key."""
     settings = Settings(home=tmp_path / "home")
     with connect(settings) as con:
@@ -48,28 +53,28 @@ def settings(tmp_path):
 
 
 @pytest.fixture
-def hold(settings):
+def hold(settings: Settings) -> Iterator[Callable[[str], int]]:
     """Let another process hold the home in some way; gives its id."""
     processes = []
 
-    def hold(how):
+    def hold(how: str) -> int:
         process = subprocess.Popen(
             [sys.executable, "-c", HOLDER.format(how), str(settings.home)],
             stdout=subprocess.PIPE,
             text=True,
         )
         processes.append(process)
-        assert process.stdout.readline() == "held\n"
+        assert present(process.stdout).readline() == "held\n"
         return process.pid
 
     yield hold
     for process in processes:
         process.kill()
         process.wait()
-        process.stdout.close()
+        present(process.stdout).close()
 
 
-def test_a_good_home_has_nothing_to_mend(settings):
+def test_a_good_home_has_nothing_to_mend(settings: Settings) -> None:
     findings = [
         machine.python_version(">=3.11,<3.14"),
         *machine.packages(["duckdb==1.5.5", "uvloop>=99; extra == 'never'"]),
@@ -86,7 +91,7 @@ def test_a_good_home_has_nothing_to_mend(settings):
     assert [(f.level, f.mend) for f in findings] == [("ok", "")] * len(findings), findings
 
 
-def test_a_home_that_is_not_there_yet_is_no_problem(tmp_path):
+def test_a_home_that_is_not_there_yet_is_no_problem(tmp_path: Path) -> None:
     new = Settings(home=tmp_path / "new" / "home")
     findings = [
         *machine.file_system(new.home),
@@ -101,26 +106,26 @@ def test_a_home_that_is_not_there_yet_is_no_problem(tmp_path):
     assert not new.home.exists()
 
 
-def test_other_versions_are_told():
+def test_other_versions_are_told() -> None:
     assert machine.python_version("<3.11").level == "problem"
     other, missing = machine.packages(["duckdb>=2", "no-such-package-here==1"])
     assert "duckdb is 1.5.5; afterhype needs >=2" in other.found
     assert missing.found == "no-such-package-here is missing"
 
 
-def test_an_extension_without_a_wheel_is_told():
+def test_an_extension_without_a_wheel_is_told() -> None:
     finding = machine.extension("spatial")
     assert finding.level == "problem"
     assert finding.mend == "Run: pip install duckdb-extension-spatial==1.5.5"
 
 
-def test_a_home_that_cannot_be_written_is_told():
+def test_a_home_that_cannot_be_written_is_told() -> None:
     (finding,) = machine.file_system(Path("/proc/afterhype"))  # not even root makes files there
     assert finding.level == "problem"
     assert "/proc cannot be written" in finding.found
 
 
-def test_a_disk_without_room_for_a_copy_is_told(settings):
+def test_a_disk_without_room_for_a_copy_is_told(settings: Settings) -> None:
     free = os.statvfs(settings.home).f_bavail * os.statvfs(settings.home).f_frsize
     with settings.warehouse_path.open("r+b") as file:
         file.truncate(int(free * 0.7))  # sparse: it takes no room
@@ -130,7 +135,9 @@ def test_a_disk_without_room_for_a_copy_is_told(settings):
     assert machine.disk_space(settings.home).level == "problem"
 
 
-def test_the_writer_is_named_and_is_no_problem(settings, hold):
+def test_the_writer_is_named_and_is_no_problem(
+    settings: Settings, hold: Callable[[str], int]
+) -> None:
     pid = hold(WRITING)
     finding = home.writer_lock(settings)
     assert finding.level == "warning"
@@ -143,7 +150,9 @@ def test_the_writer_is_named_and_is_no_problem(settings, hold):
     assert [f.level for f in home.leftovers(settings)] == ["ok"]
 
 
-def test_a_reader_of_the_warehouse_is_named_and_ending_it_helps(settings, hold):
+def test_a_reader_of_the_warehouse_is_named_and_ending_it_helps(
+    settings: Settings, hold: Callable[[str], int]
+) -> None:
     pid = hold(READING)
     finding = home.warehouse_lock(settings)
     assert finding.level == "problem"
@@ -153,7 +162,7 @@ def test_a_reader_of_the_warehouse_is_named_and_ending_it_helps(settings, hold):
     assert home.warehouse_lock(settings).level == "ok"
 
 
-def test_a_key_that_others_may_read_is_told(settings):
+def test_a_key_that_others_may_read_is_told(settings: Settings) -> None:
     settings.key_path.chmod(0o644)
     finding = home.user_key(settings)
     assert finding.level == "problem"
@@ -161,7 +170,7 @@ def test_a_key_that_others_may_read_is_told(settings):
     assert home.user_key(settings).level == "ok"
 
 
-def test_another_key_is_told(settings):
+def test_another_key_is_told(settings: Settings) -> None:
     settings.key_path.write_text("another\n", encoding="ascii")
     assert "is not the key" in home.user_key(settings).found
     settings.key_path.write_text("", encoding="ascii")
@@ -172,7 +181,7 @@ def test_another_key_is_told(settings):
     assert "AFTERHYPE_USER_KEY: is not the key" in home.user_key(given).found
 
 
-def test_a_clock_behind_what_has_landed_is_told(settings):
+def test_a_clock_behind_what_has_landed_is_told(settings: Settings) -> None:
     with connect(settings) as con:
         con.execute("""
             insert into raw.extracts by name
@@ -181,16 +190,16 @@ def test_a_clock_behind_what_has_landed_is_told(settings):
                 0 as rows_seen, 0 as rows_landed, 0 as rows_rejected, 0 as rows_duplicate,
                 'landed' as status, timestamp '2031-01-01' as landed_at
         """)
-    newest = home.newest_landing(settings)
+    newest = present(home.newest_landing(settings))
     assert machine.clock(datetime(2030, 1, 1), newest).level == "problem"
     assert machine.clock(newest + timedelta(hours=1), newest).level == "ok"
 
 
-def test_an_unknown_zone_is_told():
+def test_an_unknown_zone_is_told() -> None:
     assert machine.time_zone("Mars/Olympus").level == "problem"
 
 
-def test_what_a_killed_run_left_is_told(settings):
+def test_what_a_killed_run_left_is_told(settings: Settings) -> None:
     generation = settings.published_dir / "generations" / "20260101T000000Z-abcdef.partial"
     generation.mkdir(parents=True)
     (settings.published_dir / ".marts.duckdb.new").touch()
@@ -204,7 +213,7 @@ def test_what_a_killed_run_left_is_told(settings):
     assert str(generation) in findings[0].found + findings[1].found
 
 
-def test_a_sources_file_that_does_not_hold_is_told(tmp_path):
+def test_a_sources_file_that_does_not_hold_is_told(tmp_path: Path) -> None:
     (tmp_path / "sources.yml").write_text("apps: []\nevent: []\n", encoding="utf-8")
     finding, sources = inputs.sources_file(Settings(sources=tmp_path / "sources.yml"))
     assert finding.level == "problem"
@@ -212,7 +221,7 @@ def test_a_sources_file_that_does_not_hold_is_told(tmp_path):
     assert sources is None
 
 
-def test_a_source_without_files_is_told(place):
+def test_a_source_without_files_is_told(place: Place) -> None:
     settings = Settings(home=place.home, sources=place.sources)
     (source,) = load_sources(place.sources).all
     assert inputs.place(source, settings).found == "1 file found"
@@ -222,7 +231,7 @@ def test_a_source_without_files_is_told(place):
     assert "no file matches" in finding.found
 
 
-def test_a_feed_that_does_not_answer_is_told(tmp_path):
+def test_a_feed_that_does_not_answer_is_told(tmp_path: Path) -> None:
     (tmp_path / "sources.yml").write_text(
         "apps: [{app_id: a, name: A}]\n"
         "ranks: [{name: live, feed: apple_rss, storefronts: [us], charts: [top-free]}]\n",
@@ -236,9 +245,9 @@ def test_a_feed_that_does_not_answer_is_told(tmp_path):
     assert address in finding.found
 
 
-def test_the_command_tells_all_and_its_exit_code(place):
-    command = [Path(sys.executable).with_name("afterhype"), "doctor", "--json"]
-    places = ["--home", place.home, "--sources", place.sources]
+def test_the_command_tells_all_and_its_exit_code(place: Place) -> None:
+    command = [str(Path(sys.executable).with_name("afterhype")), "doctor", "--json"]
+    places = ["--home", str(place.home), "--sources", str(place.sources)]
     environment = {k: v for k, v in os.environ.items() if k != "PREFECT_API_URL"}
     good = subprocess.run(
         [*command, *places], capture_output=True, text=True, check=False, env=environment
@@ -265,11 +274,13 @@ deployments:
 """
 
 
-def test_what_a_schedule_lacks_is_told_until_it_is_there(tmp_path, settings, prefect_server):
+def test_what_a_schedule_lacks_is_told_until_it_is_there(
+    tmp_path: Path, settings: Settings, prefect_server: None
+) -> None:
     plan = tmp_path / "prefect.yaml"
     plan.write_text(PLAN, encoding="utf-8")
 
-    def levels():
+    def levels() -> dict[str, str]:
         return {f.check: f.level for f in server.prefect_server(settings, plan)}
 
     pool, deployment = "work pool pool-of-doctor", "deployment daily-of-doctor"
@@ -297,7 +308,7 @@ def test_what_a_schedule_lacks_is_told_until_it_is_there(tmp_path, settings, pre
         assert set(levels().values()) == {"ok"}
 
 
-def test_a_server_that_does_not_answer_is_told(settings):
+def test_a_server_that_does_not_answer_is_told(settings: Settings) -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         address = f"http://127.0.0.1:{free.getsockname()[1]}/api"
     with temporary_settings({PREFECT_API_URL: address}):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 
@@ -24,7 +25,7 @@ def test_there_are_model_files() -> None:
 
 
 @pytest.mark.parametrize("path", MODEL_FILES, ids=lambda path: path.name)
-def test_no_model_file_names_an_engine(path) -> None:
+def test_no_model_file_names_an_engine(path: Path) -> None:
     told = path.read_text(encoding="utf-8")
     assert ENGINE.search(path.name) is None
     assert ENGINE.search(told) is None, ENGINE.search(told)

@@ -81,7 +81,7 @@ def test_a_flow_run_shows_each_step_as_a_task(both: tuple[Place, Place]) -> None
 
 def test_a_flow_run_leaves_an_artifact_with_the_scorecard(both: tuple[Place, Place]) -> None:
     with get_client(sync_client=True) as client:
-        texts = [artifact.data for artifact in client.read_artifacts()]
+        texts = [str(artifact.data) for artifact in client.read_artifacts()]
     assert any("| Chat | too early | 21 |" in text and "Mart gate" in text for text in texts)
 
 

@@ -13,7 +13,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -58,7 +57,7 @@ class Extract:
 
     app_id: str
     name: str
-    events: list[Any]
+    events: list[oracle.Event]
     status: str = "not landed"
     extract_id: str = ""
 
@@ -68,7 +67,7 @@ class World:
     """A home, its sources file, and what an observer outside knows of the extracts in it."""
 
     folder: Path
-    rules: Any
+    rules: oracle.Rules
     extracts: list[Extract]
     declared: dict[str, date] = field(default_factory=dict)
     allowance: int = 0
@@ -187,7 +186,9 @@ class World:
                 assert len(found) == len(wanted)
 
 
-def histories(rules: Any, first_day: date, chance: random.Random) -> Iterator[Any]:
+def histories(
+    rules: oracle.Rules, first_day: date, chance: random.Random
+) -> Iterator[oracle.Event]:
     """Events of three apps: around midnight, whole days apart to the minute, on the longest day."""
     zone = ZoneInfo(rules.timezone)
     for app_id in ("plain", "ruled", "invited"):
@@ -217,12 +218,12 @@ def histories(rules: Any, first_day: date, chance: random.Random) -> Iterator[An
                     )
 
 
-def cut_into_extracts(events: list[Any], chance: random.Random) -> list[Extract]:
+def cut_into_extracts(events: list[oracle.Event], chance: random.Random) -> list[Extract]:
     """Overlapping extracts of each app, in an order of their own."""
     extracts = []
     for app_id in ("plain", "ruled", "invited"):
         own = [e for e in events if e.app_id == app_id]
-        parts: list[list[Any]] = [[] for _ in range(4)]
+        parts: list[list[oracle.Event]] = [[] for _ in range(4)]
         for event in own:
             by_time = int(4 * (own.index(event) / len(own)))
             for part in {chance.choice([by_time, chance.randint(0, 3)]), chance.randint(0, 3)}:
@@ -232,8 +233,11 @@ def cut_into_extracts(events: list[Any], chance: random.Random) -> list[Extract]
     return extracts
 
 
+Drawn = tuple[oracle.Rules, date, dict[str, date], int, int, random.Random]
+
+
 @st.composite
-def worlds(draw: st.DrawFn) -> tuple[Any, date, dict[str, date], int, int, random.Random]:
+def worlds(draw: st.DrawFn) -> Drawn:
     """Rules, the first day of the history, declared days, an allowance, raw days, the chance."""
     first_day = SPANS[draw(st.sampled_from(sorted(SPANS)))]
     rules = oracle.Rules(
@@ -251,6 +255,7 @@ def worlds(draw: st.DrawFn) -> tuple[Any, date, dict[str, date], int, int, rando
         ),
         week_start=draw(st.sampled_from(["monday", "sunday", "saturday"])),
         horizon_days=draw(st.integers(7, 40)),
+        # the examples are few: left to chance, none of them has a segment
         segments=tuple(draw(st.lists(st.sampled_from(SEGMENTS), unique=True, min_size=2))),
         brackets={"day": [(1, 3), (2, 6), (7, 7)], "week": [(1, 2)], "month": [(0, 1)]},
         activity_events={"ruled": frozenset({"open", "like"})},
@@ -268,7 +273,7 @@ def worlds(draw: st.DrawFn) -> tuple[Any, date, dict[str, date], int, int, rando
 @ONE_BUILD
 @given(world=worlds())
 def test_builds_by_arrival_equal_a_full_build_and_the_oracle(
-    world: Any, tmp_path_factory: pytest.TempPathFactory
+    world: Drawn, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     rules, first_day, declared, allowance, raw_days, chance = world
     events = list(histories(rules, first_day, chance))

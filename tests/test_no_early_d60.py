@@ -1,10 +1,14 @@
 """An app of 58 complete days has no D60: not in a mart, not on a page, not in an artifact."""
 
+from __future__ import annotations
+
 import html
 import json
 import re
 import shutil
+from collections.abc import Iterator
 from datetime import date, timedelta
+from typing import Any
 
 import duckdb
 import pytest
@@ -13,6 +17,8 @@ from flows import pipeline
 from flows.artifact import as_markdown
 from flows.published import query
 from flows.settings import Settings
+from flows.stages import Summary
+from tests.presence import present
 
 FIRST = date(2026, 1, 1)
 AGE = 58
@@ -42,7 +48,9 @@ MEASURED = re.compile(
 
 
 @pytest.fixture(scope="module")
-def young(prefect_server, tmp_path_factory):
+def young(
+    prefect_server: None, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Settings, Summary]]:
     """The home of an app with 40 new users a day, of whom every fifth comes back for ever."""
     folder = tmp_path_factory.mktemp("young")
     rows = [
@@ -59,11 +67,11 @@ def young(prefect_server, tmp_path_factory):
     shutil.rmtree(folder)
 
 
-def rows(settings, sql):
+def rows(settings: Settings, sql: str) -> list[tuple[Any, ...]]:
     return query(settings, sql)[1]
 
 
-def test_it_is_58_days_old(young):
+def test_it_is_58_days_old(young: tuple[Settings, Summary]) -> None:
     settings, _ = young
     ((first, watermark),) = rows(settings, "select first_cohort_date, watermark from app_scorecard")
     assert (watermark - first).days == AGE
@@ -72,14 +80,14 @@ def test_it_is_58_days_old(young):
     assert rows(settings, "select d30_rate, verdict from app_scorecard") == [(0.2, "sticks")]
 
 
-def test_no_mart_has_a_measured_number_of_day_60_or_later(young):
+def test_no_mart_has_a_measured_number_of_day_60_or_later(young: tuple[Settings, Summary]) -> None:
     settings, _ = young
     swept = 0
     with duckdb.connect(str(settings.marts_path), read_only=True) as con:
         columns = con.execute(
             "select table_name, column_name from duckdb_columns() where not internal"
         ).fetchall()
-        tables = {}
+        tables: dict[str, list[str]] = {}
         for table, column in columns:
             tables.setdefault(table, []).append(column)
         for table, names in tables.items():
@@ -88,12 +96,14 @@ def test_no_mart_has_a_measured_number_of_day_60_or_later(young):
                 continue
             days = f"{day} * case period when 'week' then 7 when 'month' then 30 else 1 end"
             for name in (name for name in names if MEASURED.fullmatch(name)):
-                found = con.execute(
-                    f"select count(*), count({name}) from {table} "
-                    f"where {days if 'period' in names else day} > {AGE}"
-                ).fetchone()
-                assert found[1] == 0, f"{table}.{name}"
-                swept += found[0] > 0
+                count, measured = present(
+                    con.execute(
+                        f"select count(*), count({name}) from {table} "
+                        f"where {days if 'period' in names else day} > {AGE}"
+                    ).fetchone()
+                )
+                assert measured == 0, f"{table}.{name}"
+                swept += count > 0
         for name in (name for name in tables["app_scorecard"] if name.startswith("d60_")):
             if name not in ("d60_completes_on", "d60_is_complete", "d60_cohorts"):
                 assert con.execute(f"select count({name}) from app_scorecard").fetchone() == (0,)
@@ -109,20 +119,20 @@ def test_no_mart_has_a_measured_number_of_day_60_or_later(young):
     assert swept > 10
 
 
-def told_of_day_60(text):
+def told_of_day_60(text: str) -> Iterator[str]:
     """Each place where a text speaks of day 60 and a percentage follows before the sentence
     ends."""
     for found in re.finditer(r"\b(?:D|[Dd]ay )60\b[^.|]{0,60}?\d ?%", text):
         yield text[max(0, found.start() - 100) : found.end() + 60]
 
 
-def is_told_as_a_forecast(text):
+def is_told_as_a_forecast(text: str) -> bool:
     return (
         re.search(r"forecast|expected|sticking takes|would|completes|not before", text) is not None
     )
 
 
-def test_no_text_in_a_mart_tells_a_day_60(young):
+def test_no_text_in_a_mart_tells_a_day_60(young: tuple[Settings, Summary]) -> None:
     settings, _ = young
     with duckdb.connect(str(settings.marts_path), read_only=True) as con:
         texts = [
@@ -140,7 +150,7 @@ def test_no_text_in_a_mart_tells_a_day_60(young):
     assert [place for place in told if not is_told_as_a_forecast(place)] == []
 
 
-def test_no_page_tells_a_day_60(young):
+def test_no_page_tells_a_day_60(young: tuple[Settings, Summary]) -> None:
     settings, _ = young
     site = settings.published_dir / "site"
     pages = [site / "index.html", *sorted((site / "apps").glob("*.html"))]
@@ -153,7 +163,7 @@ def test_no_page_tells_a_day_60(young):
         assert untold == [], page.name
 
 
-def test_no_chart_draws_an_observed_day_60(young):
+def test_no_chart_draws_an_observed_day_60(young: tuple[Settings, Summary]) -> None:
     settings, _ = young
     for page in (settings.published_dir / "site").glob("**/*.html"):
         if page.parent.name in ("dbt", "data_docs"):
@@ -163,7 +173,7 @@ def test_no_chart_draws_an_observed_day_60(young):
             assert [n for n, rate in observed if n > AGE and rate is not None] == [], page.name
 
 
-def test_no_artifact_tells_a_day_60(young):
+def test_no_artifact_tells_a_day_60(young: tuple[Settings, Summary]) -> None:
     settings, summary = young
     text = as_markdown(settings, summary)
     assert f"not before {FIRST + timedelta(days=60)}" in text

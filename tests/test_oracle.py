@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime
 from itertools import count
+from typing import Any
 
 import pytest
 
-from tests.oracle import Event, Rules, day_start, marts, wilson
+from tests.oracle import Event, Row, Rules, Segment, day_start, marts, wilson
 
 DAILY = "fct_cohort_retention_daily"
 WEEKLY = "fct_cohort_retention_weekly"
@@ -22,27 +24,32 @@ ALL = ("all", "all", "all", "all")
 IDS = count(1)
 
 
-def ev(user, at, name="open", **segment):
+def ev(user: str, at: str, name: str = "open", **segment: str | None) -> Event:
     """Make an event of the app 'a' at an ISO instant of UTC."""
     return Event("a", user, f"e{next(IDS)}", name, datetime.fromisoformat(at), **segment)
 
 
-def run(events, watermark, rules=POOLED, order=lambda values: 0):
+def run(
+    events: Iterable[Event],
+    watermark: str,
+    rules: Rules = POOLED,
+    order: Callable[[Segment], int] = lambda values: 0,
+) -> dict[str, list[Row]]:
     """Build the marts of the app 'a'."""
     return marts(events, {"a": date.fromisoformat(watermark)}, rules, order)
 
 
-def d(day, month=1, year=2026):
+def d(day: int, month: int = 1, year: int = 2026) -> date:
     """Return a date, of January 2026 unless told otherwise."""
     return date(year, month, day)
 
 
-def cells(rows):
+def cells(rows: Iterable[Row]) -> dict[tuple[Any, Any], Row]:
     """Return (cohort_date, n) -> (cohort, eligible, retained, returned, retained_24h)."""
     return {(row[1], row[6]): row[8:13] for row in rows}
 
 
-def curve(built, definition, period):
+def curve(built: Mapping[str, Sequence[Row]], definition: str, period: str) -> dict[Any, Row]:
     """Return period_n -> (n_end, eligible, retained, cohorts, completes_on)."""
     return {
         row[3]: (row[4], row[5], row[6], row[10], row[12])
@@ -51,7 +58,7 @@ def curve(built, definition, period):
     }
 
 
-def test_day_zero_and_a_user_who_stays_silent():
+def test_day_zero_and_a_user_who_stays_silent() -> None:
     events = [ev("u", "2026-01-01T10:00"), ev("v", "2026-01-01T11:00"), ev("v", "2026-01-03T12:00")]
     built = run(events, "2026-01-04")
     # v's last event comes 49 h after the first: window 2
@@ -73,7 +80,7 @@ def test_day_zero_and_a_user_who_stays_silent():
     assert first == ("a", "classic", "day", 0, 0, 2, 2, 1.0, low, 1.0, 1, True, d(1))
 
 
-def test_two_events_around_midnight_in_tokyo_are_two_days():
+def test_two_events_around_midnight_in_tokyo_are_two_days() -> None:
     # 23:59 on the first and 00:00 on the second of January
     events = [ev("u", "2026-01-01T14:59"), ev("u", "2026-01-01T15:00")]
     tokyo = run(events, "2026-01-03", replace(POOLED, timezone="Asia/Tokyo"))
@@ -84,7 +91,7 @@ def test_two_events_around_midnight_in_tokyo_are_two_days():
 @pytest.mark.parametrize(
     ("at", "window_0", "window_1"), [("2026-01-02T09:59", 1, 0), ("2026-01-02T10:00", 1, 1)]
 )
-def test_the_next_window_opens_at_24_hours_sharp(at, window_0, window_1):
+def test_the_next_window_opens_at_24_hours_sharp(at: str, window_0: int, window_1: int) -> None:
     built = cells(run([ev("u", "2026-01-01T10:00"), ev("u", at)], "2026-01-04")[DAILY])
     # the calendar does not see a difference
     assert built[d(1), 0] == (1, 1, 1, 1, window_0)
@@ -95,7 +102,7 @@ def test_the_next_window_opens_at_24_hours_sharp(at, window_0, window_1):
     ("week_start", "cohort", "n_of_sunday"),
     [("monday", d(29, 12, 2025), 0), ("sunday", d(28, 12, 2025), 1)],
 )
-def test_a_week_holds_a_years_end(week_start, cohort, n_of_sunday):
+def test_a_week_holds_a_years_end(week_start: str, cohort: date, n_of_sunday: int) -> None:
     # a Wednesday, and the Sunday after it
     events = [ev("u", "2025-12-31T12:00"), ev("u", "2026-01-04T12:00")]
     rules = Rules(segments=(), horizon_days=7, week_start=week_start)
@@ -114,7 +121,7 @@ def test_a_week_holds_a_years_end(week_start, cohort, n_of_sunday):
     assert built[WEEKLY][0][14:] == ((d(4), d(11)) if week_start == "monday" else (d(3), d(10)))
 
 
-def test_a_cohort_at_the_watermark_and_events_beyond_it():
+def test_a_cohort_at_the_watermark_and_events_beyond_it() -> None:
     events = [
         ev("u", "2026-01-05T10:00"),
         ev("u", "2026-01-06T10:00"),
@@ -139,14 +146,14 @@ def test_a_cohort_at_the_watermark_and_events_beyond_it():
     assert week == ("a", "classic", "week", 0, 0, *[None] * 5, 0, False, d(11))
 
 
-def test_an_app_without_watermark_or_with_events_beyond_it_only_yields_nothing():
+def test_an_app_without_watermark_or_with_events_beyond_it_only_yields_nothing() -> None:
     empty = {DAILY, WEEKLY, MONTHLY, CURVES, GROWTH, ACTIVITY}
     event = ev("u", "2026-01-05T10:00")
     assert marts([event], {}, POOLED, hash) == {name: [] for name in empty}
     assert run([event], "2026-01-04") == {name: [] for name in empty}
 
 
-def test_three_windows_meet_in_a_day_of_25_hours():
+def test_three_windows_meet_in_a_day_of_25_hours() -> None:
     # 00:30 on the 25th of October; then 00:10, 12:00 and 23:45 of the long 26th
     events = [
         ev("u", "2025-10-24T22:30"),
@@ -163,10 +170,10 @@ def test_three_windows_meet_in_a_day_of_25_hours():
         (day, 3): (1, 1, 0, 0, 0),
     }
     # counted from the end of the 25th, 24 h end at 23:00 on the 26th, 48 h at 23:00 on the 27th
-    assert [row[15].day for row in built[DAILY]] == [26, 27, 28, 29]
+    assert [row[15] for row in built[DAILY]] == [d(day_n, 10, 2025) for day_n in (26, 27, 28, 29)]
 
 
-def test_a_day_of_23_hours_lets_the_windows_close_a_day_later():
+def test_a_day_of_23_hours_lets_the_windows_close_a_day_later() -> None:
     events = [ev("u", "2025-03-29T12:00")]
     built = run(events, "2025-04-30", replace(POOLED, timezone="Europe/Berlin", horizon_days=1))
     # 24 h after the end of the 29th, it is 01:00 on the 31st
@@ -187,11 +194,11 @@ def test_a_day_of_23_hours_lets_the_windows_close_a_day_later():
         (d(30, 12, 2011), "Pacific/Apia", datetime(2011, 12, 30, 10)),
     ],
 )
-def test_a_day_begins_at_its_first_instant(day, timezone, start):
+def test_a_day_begins_at_its_first_instant(day: date, timezone: str, start: datetime) -> None:
     assert day_start(day, timezone) == start
 
 
-def test_cohort_events_start_the_clock_and_leave_the_others_out():
+def test_cohort_events_start_the_clock_and_leave_the_others_out() -> None:
     rules = replace(
         POOLED,
         horizon_days=30,
@@ -227,7 +234,7 @@ def test_cohort_events_start_the_clock_and_leave_the_others_out():
     ]
 
 
-def test_activity_of_the_week_before_the_cohort_date_counts_nowhere():
+def test_activity_of_the_week_before_the_cohort_date_counts_nowhere() -> None:
     rules = replace(POOLED, horizon_days=7, cohort_events={"a": frozenset({"signup"})})
     only_opens = replace(rules, activity_events={"a": frozenset({"open"})})
     events = [ev("u", "2026-01-05T10:00"), ev("u", "2026-01-07T10:00", "signup")]
@@ -235,7 +242,7 @@ def test_activity_of_the_week_before_the_cohort_date_counts_nowhere():
     assert cells(run(events, "2026-01-31", rules)[WEEKLY])[d(5), 0] == (1, 1, 1, 1, 1)
 
 
-def test_brackets_wait_for_their_last_period():
+def test_brackets_wait_for_their_last_period() -> None:
     rules = replace(POOLED, horizon_days=4, brackets={"day": [(1, 2), (3, 4), (4, 5)]})
     events = [
         ev("u", "2026-01-01T10:00"),
@@ -250,19 +257,19 @@ def test_brackets_wait_for_their_last_period():
     assert curve(built, "bracket", "day") == {1: (2, 3, 2, 2, d(3)), 3: (4, 2, 1, 1, d(5))}
 
 
-def test_the_smallest_key_wins_among_the_first_events_of_one_instant():
+def test_the_smallest_key_wins_among_the_first_events_of_one_instant() -> None:
     events = [
         ev("u", "2026-01-01T10:00", platform="ios"),
         ev("u", "2026-01-01T10:00", platform="web", country="JP"),
         ev("u", "2026-01-01T10:01", platform="android"),
     ]
     rules = replace(POOLED, segments=("country", "platform"), horizon_days=1)
-    order = {("unknown", "ios"): 2, ("JP", "web"): 1, ("unknown", "android"): 0}
+    order: dict[Segment, int] = {("unknown", "ios"): 2, ("JP", "web"): 1, ("unknown", "android"): 0}
     rows = run(events, "2026-01-02", rules, order.__getitem__)[DAILY]
     assert {row[2:6] for row in rows} == {("web", "JP", "all", "all")}
 
 
-def test_months_are_as_long_as_they_are_and_windows_are_30_days():
+def test_months_are_as_long_as_they_are_and_windows_are_30_days() -> None:
     events = [ev("u", "2026-01-31T10:00"), ev("u", "2026-02-01T10:00"), ev("u", "2026-03-02T10:00")]
     built = run(events, "2026-04-30", replace(POOLED, horizon_days=60))
     # the last event is 30 days after the first; n = 0 closes 30 days after January's end
@@ -273,7 +280,7 @@ def test_months_are_as_long_as_they_are_and_windows_are_30_days():
     ]
 
 
-def test_growth_sorts_every_user_into_one_box():
+def test_growth_sorts_every_user_into_one_box() -> None:
     events = [
         ev("u", "2026-01-01T10:00"),
         ev("v", "2026-01-01T10:00"),
@@ -296,7 +303,7 @@ def test_growth_sorts_every_user_into_one_box():
     ]
 
 
-def test_wilson_stays_within_bounds():
+def test_wilson_stays_within_bounds() -> None:
     # 5 of 10, from the published tables
     assert wilson(5, 10) == pytest.approx((0.2366, 0.7634), abs=5e-5)
     assert wilson(0, 3)[0] == 0.0

@@ -1,5 +1,7 @@
 """The pipeline end to end, by hand: what is published, and what is not, and why."""
 
+from __future__ import annotations
+
 import gzip
 import hashlib
 import os
@@ -9,33 +11,43 @@ import sys
 import threading
 import time
 from datetime import UTC, date, datetime
+from functools import partial
+from pathlib import Path
+from typing import Any, Protocol
 
 import duckdb
 import pytest
+from pytest_httpserver import HTTPServer
 
 from flows import pipeline, stages, terminal
 from flows.artifact import as_markdown
 from flows.errors import ConfigurationError, GateStopped
 from flows.published import query
 from flows.settings import Settings
+from flows.stages import Summary
 from flows.warehouse import connect, create_schemas
+from tests.conftest import Place
 
 
-def run(place, flow=pipeline.daily, **parameters):
-    return flow(home=place.home, sources=place.sources, **parameters)
+class Flow(Protocol):
+    def __call__(self, *, home: Path, sources: Path) -> Summary: ...
 
 
-def scorecard(place):
+def run(place: Place, flow: Flow = pipeline.daily) -> Summary:
+    return flow(home=place.home, sources=place.sources)
+
+
+def scorecard(place: Place) -> dict[str, Any]:
     settings = Settings(home=place.home)
     columns, rows = query(settings, "select * from app_scorecard")
     return dict(zip(columns, rows[0], strict=True))
 
 
-def published_hash(place):
+def published_hash(place: Place) -> str:
     return hashlib.sha256((place.home / "published" / "marts.duckdb").read_bytes()).hexdigest()
 
 
-def test_a_day_from_extract_to_answer(first_run):
+def test_a_day_from_extract_to_answer(first_run: Place) -> None:
     row = scorecard(first_run)
     assert (row["users"], row["d1_rate"], row["d7_rate"]) == (20, 0.5, 0.25)
     assert row["d30_rate"] is None
@@ -44,14 +56,14 @@ def test_a_day_from_extract_to_answer(first_run):
     assert (first_run.home / "published" / "site" / "data_docs" / "index.html").exists()
 
 
-def test_no_user_reaches_the_published_file(first_run):
+def test_no_user_reaches_the_published_file(first_run: Place) -> None:
     path = str(first_run.home / "published" / "marts.duckdb")
     with duckdb.connect(path, read_only=True) as con:
         columns = con.execute("select column_name from duckdb_columns()").fetchall()
     assert not {row[0] for row in columns} & {"user_key", "user_id", "event_id"}
 
 
-def test_a_second_run_lands_nothing_and_leaves_the_publication(after_a_day):
+def test_a_second_run_lands_nothing_and_leaves_the_publication(after_a_day: Place) -> None:
     before = published_hash(after_a_day)
     second = run(after_a_day)
     assert second.nothing_new
@@ -67,14 +79,14 @@ def test_a_second_run_lands_nothing_and_leaves_the_publication(after_a_day):
         ("name: Chat}", "name: Chatter}"),
     ],
 )
-def test_a_changed_definition_is_something_new(after_a_day, change):
+def test_a_changed_definition_is_something_new(after_a_day: Place, change: tuple[str, str]) -> None:
     assert stages.unchanged_publication(stages.begin(after_a_day.home, after_a_day.sources))
     text = after_a_day.sources.read_text(encoding="utf-8")
     after_a_day.sources.write_text(text.replace(*change), encoding="utf-8")
     assert not stages.unchanged_publication(stages.begin(after_a_day.home, after_a_day.sources))
 
 
-def test_broken_extracts_stop_nothing_else(place):
+def test_broken_extracts_stop_nothing_else(place: Place) -> None:
     whole = gzip.compress(b"who,at,what,id\n" + b"u1,2026-01-03T00:00:00Z,open,z\n" * 1000)
     exports = place.folder / "exports"
     (exports / "half.csv.gz").write_bytes(whole[: len(whole) // 2])
@@ -88,7 +100,7 @@ def test_broken_extracts_stop_nothing_else(place):
         assert sum(name in message for message in summary.failures) == 1
 
 
-def test_an_extract_that_fails_the_raw_gate_is_held_back(after_a_day):
+def test_an_extract_that_fails_the_raw_gate_is_held_back(after_a_day: Place) -> None:
     rows = (f"u{n},not a time,open,j{n}" for n in range(50))
     after_a_day.export("junk.csv", *rows, "v,2026-01-02,o,v")
     summary = run(after_a_day, pipeline.land)
@@ -98,7 +110,7 @@ def test_an_extract_that_fails_the_raw_gate_is_held_back(after_a_day):
     assert set(states) == {("2026-01.csv", "landed"), ("junk.csv", "quarantined")}
 
 
-def test_a_failed_mart_gate_publishes_nothing(after_a_day):
+def test_a_failed_mart_gate_publishes_nothing(after_a_day: Place) -> None:
     before = published_hash(after_a_day)
     with connect(Settings(home=after_a_day.home)) as con:
         con.execute(
@@ -110,16 +122,18 @@ def test_a_failed_mart_gate_publishes_nothing(after_a_day):
     assert published_hash(after_a_day) == before
 
 
-def test_readers_are_never_refused_while_a_run_builds(after_a_day):
+def test_readers_are_never_refused_while_a_run_builds(after_a_day: Place) -> None:
     path = str(after_a_day.home / "published" / "marts.duckdb")
-    stop, errors, answers = threading.Event(), [], []
+    stop = threading.Event()
+    errors: list[str] = []
+    answers: list[str] = []
     script = (
         "import duckdb, sys\n"
         "with duckdb.connect(sys.argv[1], read_only=True) as con:\n"
         "    print(con.execute('select users from marts.app_scorecard').fetchone()[0])\n"
     )
 
-    def read():
+    def read() -> None:
         while not stop.wait(0.5):
             done = subprocess.run(
                 [sys.executable, "-c", script, path], capture_output=True, text=True, check=False
@@ -140,7 +154,7 @@ def test_readers_are_never_refused_while_a_run_builds(after_a_day):
     assert scorecard(after_a_day)["users"] == 21
 
 
-def test_a_killed_run_is_taken_up_by_the_next(place):
+def test_a_killed_run_is_taken_up_by_the_next(place: Place) -> None:
     for number in range(30):
         place.export(f"part-{number}.csv", f"p{number},2026-01-0{number % 9 + 1},open,p{number}")
     script = (
@@ -162,16 +176,18 @@ def test_a_killed_run_is_taken_up_by_the_next(place):
         assert con.execute("from raw.extracts where judged_at is null").fetchall() == []
 
 
-def test_a_backfill_lands_only_its_days(place):
+def test_a_backfill_lands_only_its_days(place: Place) -> None:
     place.export("2026-01-05.csv", "x,2026-01-05T01:00:00Z,open,x")
     place.export("2026-01-06.csv", "y,2026-01-06T01:00:00Z,open,y")
-    run(place, pipeline.backfill, start=date(2026, 1, 5), end=date(2026, 1, 5))
+    run(place, partial(pipeline.backfill, start=date(2026, 1, 5), end=date(2026, 1, 5)))
     assert scorecard(place)["users"] == 1
     with pytest.raises(ConfigurationError, match="lies before the start"):
-        run(place, pipeline.backfill, start=date(2026, 1, 5), end=date(2026, 1, 4))
+        run(place, partial(pipeline.backfill, start=date(2026, 1, 5), end=date(2026, 1, 4)))
 
 
-def test_a_backfill_goes_month_by_month_and_on_where_it_was_broken_off(place, capfd):
+def test_a_backfill_goes_month_by_month_and_on_where_it_was_broken_off(
+    place: Place, capfd: pytest.CaptureFixture[str]
+) -> None:
     for month in range(1, 5):
         place.export(
             f"2025-{month:02}-10.csv", f"m{month},2025-{month:02}-10T01:00:00Z,open,m{month}"
@@ -183,7 +199,7 @@ def test_a_backfill_goes_month_by_month_and_on_where_it_was_broken_off(place, ca
         stages.begin(place.home, place.sources), date(2025, 1, 1), date(2025, 1, 31), None
     )
     stages.land_source(broken, broken.sources.events[0], lambda *_: None)  # and then it died
-    summary = run(place, pipeline.backfill, start=date(2025, 1, 1), end=date(2025, 3, 31))
+    summary = run(place, partial(pipeline.backfill, start=date(2025, 1, 1), end=date(2025, 3, 31)))
     (landing,) = summary.landings
     assert (len(landing.landed), landing.known, landing.undated) == (2, 1, 2)
     assert scorecard(place)["users"] == 3
@@ -194,7 +210,9 @@ def test_a_backfill_goes_month_by_month_and_on_where_it_was_broken_off(place, ca
     ]
 
 
-def test_drift_is_told_by_the_run_and_by_the_ledger(place, capsys):
+def test_drift_is_told_by_the_run_and_by_the_ledger(
+    place: Place, capsys: pytest.CaptureFixture[str]
+) -> None:
     run(place, pipeline.land)
     path = place.folder / "exports" / "z.csv"
     path.write_text("who,at,what,id,plan\nz,2026-01-05T01:00:00Z,open,z,gold\n")
@@ -205,15 +223,15 @@ def test_drift_is_told_by_the_run_and_by_the_ledger(place, capsys):
     assert told in capsys.readouterr().out
 
 
-def test_charts_alone_build_nothing(place):
+def test_charts_alone_build_nothing(place: Place) -> None:
     summary = run(place, pipeline.hourly_ranks)
     assert summary.landings == ()
     assert not (place.home / "published").exists()
 
 
 def test_live_charts_land_failed_ones_too_and_standing_still_is_no_observation(
-    place, httpserver, monkeypatch
-):
+    place: Place, httpserver: HTTPServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     feed = {
         "feed": {
             "id": "https://example.com/api/v2/us/apps/top-free/2/apps.json",
@@ -247,7 +265,7 @@ def test_live_charts_land_failed_ones_too_and_standing_still_is_no_observation(
     (place.home / "warehouse.duckdb").unlink()
     httpserver.clear()
     today = datetime.now(UTC).date()
-    summary = run(place, pipeline.backfill, start=today, end=today, source="live")
+    summary = run(place, partial(pipeline.backfill, start=today, end=today, source="live"))
     assert (summary.failures, len(summary.landings[0].landed)) == ((), 2)
     with connect(Settings(home=place.home), read_only=True) as con:
         assert con.execute(

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import importlib
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from flows import preloading
 
 
-def test_what_fails_is_said_by_those_who_ask(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_fails_is_said_by_those_who_ask(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "broken_module_of_a_test.py").write_text("raise ValueError('its own error')")
     monkeypatch.syspath_prepend(str(tmp_path))
     made: list[int] = []
@@ -22,7 +26,7 @@ def test_what_fails_is_said_by_those_who_ask(tmp_path, monkeypatch: pytest.Monke
     assert "json.tool" in sys.modules
     assert made == [1]
     with pytest.raises(ValueError, match="its own error"):
-        import broken_module_of_a_test  # noqa: F401
+        importlib.import_module("broken_module_of_a_test")
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
@@ -60,12 +61,12 @@ def issue(settings: Settings, day: int, change: str = "select 1") -> str:
     return publish(settings, Sources(), gate_results=[], now=datetime(2026, 2, day)).publication_id
 
 
-def ask(settings: Settings, sql: str) -> list[tuple]:
+def ask(settings: Settings, sql: str) -> list[tuple[Any, ...]]:
     with duckdb.connect(str(settings.marts_path), read_only=True) as con:
         return con.execute(sql).fetchall()
 
 
-def test_gate_history_counts_each_expectation_once_per_run_and_suite(settings):
+def test_gate_history_counts_each_expectation_once_per_run_and_suite(settings: Settings) -> None:
     issue(settings, 3)
 
     assert ask(
@@ -78,7 +79,9 @@ def test_gate_history_counts_each_expectation_once_per_run_and_suite(settings):
     ]
 
 
-def test_scorecard_changes_tell_what_was_said_before_and_are_carried_over(settings):
+def test_scorecard_changes_tell_what_was_said_before_and_are_carried_over(
+    settings: Settings,
+) -> None:
     first = issue(settings, 3)
     assert ask(settings, "from scorecard_changes") == []
 
@@ -108,7 +111,7 @@ def test_scorecard_changes_tell_what_was_said_before_and_are_carried_over(settin
     assert len(told) == 2
 
 
-def test_an_unchanged_scorecard_changes_nothing(settings):
+def test_an_unchanged_scorecard_changes_nothing(settings: Settings) -> None:
     issue(settings, 3)
     issue(settings, 4)
 

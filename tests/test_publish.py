@@ -1,5 +1,7 @@
 """A publication is whole or not there at all, whatever dies on the way, and can be taken back."""
 
+from __future__ import annotations
+
 import hashlib
 import json
 import os
@@ -9,6 +11,8 @@ import signal
 import subprocess
 import sys
 from datetime import datetime, timedelta
+from pathlib import Path
+from typing import NoReturn
 
 import duckdb
 import pytest
@@ -16,11 +20,19 @@ import pytest
 from flows import gate_history, restatements, scorecard_changes
 from flows import publish as publishing
 from flows.errors import AfterhypeError
-from flows.publish import current_publication, list_publications, publish, rollback
+from flows.publish import (
+    Publication,
+    WriteSite,
+    current_publication,
+    list_publications,
+    publish,
+    rollback,
+)
 from flows.published import query
 from flows.settings import Settings
 from flows.sources import Sources
 from flows.warehouse import create_schemas
+from tests.presence import present
 
 NOW = datetime(2026, 2, 27, 10, 15)
 GATE = {"stage": "mart", "suite": "privacy", "severity": "critical", "success": True}
@@ -99,7 +111,7 @@ with duckdb.connect(sys.argv[1], read_only=True) as con:
 
 
 @pytest.fixture
-def settings(tmp_path):
+def settings(tmp_path: Path) -> Settings:
     settings = Settings(home=tmp_path / "o'home", generations_kept=5)
     settings.home.mkdir()
     with duckdb.connect(str(settings.warehouse_path)) as con:
@@ -108,32 +120,33 @@ def settings(tmp_path):
     return settings
 
 
-def change(settings, sql):
+def change(settings: Settings, sql: str) -> None:
     with duckdb.connect(str(settings.warehouse_path)) as con:
         con.execute(sql)
 
 
-def grow(settings):
+def grow(settings: Settings) -> None:
     change(settings, "insert into marts.fct_cohort_retention_daily values ('z', '2026-02-01', 0)")
 
 
-def write_site(marts, target):
+def write_site(marts: Path, target: Path) -> None:
     with duckdb.connect(str(marts), read_only=True) as con:
         row = con.execute("select publication_id from marts.publication").fetchone()
     target.mkdir()
-    (target / "index.html").write_text(row[0])
+    (target / "index.html").write_text(present(row)[0])
 
 
-def issue(settings, now=NOW, **given):
-    given = {"gate_results": [GATE], "write_site": write_site, **given}
-    return publish(settings, Sources(), now=now, **given)
+def issue(
+    settings: Settings, now: datetime = NOW, write_site: WriteSite | None = write_site
+) -> Publication:
+    return publish(settings, Sources(), gate_results=[GATE], now=now, write_site=write_site)
 
 
-def sha256(path):
+def sha256(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def everything_in(folder):
+def everything_in(folder: Path) -> dict[str, str | None]:
     """Every path below a folder, with its content."""
     return {
         str(path.relative_to(folder)): str(path.readlink())
@@ -145,15 +158,16 @@ def everything_in(folder):
     }
 
 
-def ids(settings):
+def ids(settings: Settings) -> list[str]:
     return [p.publication_id for p in list_publications(settings)]
 
 
-def published_id(settings):
-    return query(settings, "select publication_id from publication")[1][0][0]
+def published_id(settings: Settings) -> str:
+    publication_id: str = query(settings, "select publication_id from publication")[1][0][0]
+    return publication_id
 
 
-def assert_agrees(settings, publication):
+def assert_agrees(settings: Settings, publication: Publication) -> None:
     """All that readers see is this publication, byte for byte, and nothing lies about."""
     published, name = settings.published_dir, publication.publication_id
     assert current_publication(settings) == publication
@@ -167,7 +181,7 @@ def assert_agrees(settings, publication):
     assert list(published.rglob("*.partial")) == []
 
 
-def test_what_is_published(settings):
+def test_what_is_published(settings: Settings) -> None:
     publication = issue(settings)
     assert re.fullmatch(r"20260227T101500Z-[0-9a-f]{6}", publication.publication_id)
     assert publication.row_counts == {"dim_apps": 3, "fct_cohort_retention_daily": 70}
@@ -187,8 +201,8 @@ def test_what_is_published(settings):
             "select bool_and(rowid = position - 1) from (select rowid, row_number() over "
             "(order by app_id, cohort_date, day_n) as position from fct_cohort_retention_daily)"
         ).fetchone()
-        row = con.execute("select * exclude (gate_results) from publication").fetchone()
-        gates = con.execute("select gate_results from publication").fetchone()
+        row = present(con.execute("select * exclude (gate_results) from publication").fetchone())
+        gates = present(con.execute("select gate_results from publication").fetchone())
         parquet = con.execute(
             f"from '{str(settings.published_dir).replace(chr(39), chr(39) * 2)}"
             "/parquet/fct_cohort_retention_daily.parquet'"
@@ -217,7 +231,9 @@ def test_what_is_published(settings):
     assert json.loads(gates[0]) == [GATE]
 
 
-def test_the_files_of_a_generation_are_read_only_and_as_its_manifest_says(settings):
+def test_the_files_of_a_generation_are_read_only_and_as_its_manifest_says(
+    settings: Settings,
+) -> None:
     publication = issue(settings)
     generation = settings.published_dir / "generations" / publication.publication_id
     files = [path for path in generation.rglob("*") if path.is_file()]
@@ -234,7 +250,7 @@ def test_the_files_of_a_generation_are_read_only_and_as_its_manifest_says(settin
     assert all(sha256(generation / name) == digest for name, digest in publication.files.items())
 
 
-def test_the_definition_hash_moves_with_the_definitions(settings):
+def test_the_definition_hash_moves_with_the_definitions(settings: Settings) -> None:
     first = issue(settings)
     again = issue(settings)
     other = publish(settings, Sources(timezone="Europe/Berlin"), gate_results=[], now=NOW)
@@ -243,7 +259,7 @@ def test_the_definition_hash_moves_with_the_definitions(settings):
 
 
 @pytest.mark.parametrize("column", ["user_key", "User_ID", "event_id"])
-def test_user_level_columns_are_refused(settings, column):
+def test_user_level_columns_are_refused(settings: Settings, column: str) -> None:
     issue(settings)
     before = everything_in(settings.published_dir)
     change(settings, f'create table marts.leak as select 1 as "{column}"')
@@ -252,12 +268,12 @@ def test_user_level_columns_are_refused(settings, column):
     assert everything_in(settings.published_dir) == before
 
 
-def test_what_a_killed_dbt_left_is_not_published(settings):
+def test_what_a_killed_dbt_left_is_not_published(settings: Settings) -> None:
     change(settings, "create table marts.dim_apps__dbt_tmp as from marts.dim_apps limit 1")
     assert "dim_apps__dbt_tmp" not in issue(settings).row_counts
 
 
-def test_nothing_to_publish_says_what_to_do(settings, tmp_path):
+def test_nothing_to_publish_says_what_to_do(settings: Settings, tmp_path: Path) -> None:
     issue(settings)
     before = everything_in(settings.published_dir)
     change(settings, "drop schema marts cascade")
@@ -276,12 +292,14 @@ def test_nothing_to_publish_says_what_to_do(settings, tmp_path):
         (OSError(28, "No space left on device"), AfterhypeError),
     ],
 )
-def test_a_site_that_fails_leaves_the_last_publication(settings, fault, seen):
+def test_a_site_that_fails_leaves_the_last_publication(
+    settings: Settings, fault: BaseException, seen: type[BaseException]
+) -> None:
     first = issue(settings)
     before = everything_in(settings.published_dir)
     grow(settings)
 
-    def fail(marts, target):
+    def fail(marts: Path, target: Path) -> None:
         write_site(marts, target)
         raise fault
 
@@ -291,7 +309,7 @@ def test_a_site_that_fails_leaves_the_last_publication(settings, fault, seen):
     assert_agrees(settings, first)
 
 
-def test_a_full_disk_leaves_the_last_publication(settings):
+def test_a_full_disk_leaves_the_last_publication(settings: Settings) -> None:
     first = issue(settings)
     before = everything_in(settings.published_dir)
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
@@ -306,12 +324,14 @@ def test_a_full_disk_leaves_the_last_publication(settings):
     assert_agrees(settings, issue(settings))
 
 
-def test_a_copy_that_lacks_rows_is_refused(settings, monkeypatch):
+def test_a_copy_that_lacks_rows_is_refused(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
     issue(settings)
     before = everything_in(settings.published_dir)
     copy_comments = publishing._copy_comments
 
-    def lose_a_row(con):
+    def lose_a_row(con: duckdb.DuckDBPyConnection) -> None:
         copy_comments(con)
         con.execute("delete from dim_apps where app_id = 'c'")
 
@@ -322,11 +342,13 @@ def test_a_copy_that_lacks_rows_is_refused(settings, monkeypatch):
 
 
 @pytest.mark.parametrize("call", ["symlink", "rename"])
-def test_a_swap_that_cannot_be_prepared_changes_nothing(settings, monkeypatch, call):
+def test_a_swap_that_cannot_be_prepared_changes_nothing(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
     issue(settings)
     before = everything_in(settings.published_dir)
 
-    def refuse(*_args, **_kwargs):
+    def refuse(*_args: object, **_kwargs: object) -> NoReturn:
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
@@ -336,7 +358,7 @@ def test_a_swap_that_cannot_be_prepared_changes_nothing(settings, monkeypatch, c
     assert everything_in(settings.published_dir) == before
 
 
-def test_a_folder_in_the_way_is_named_before_anything_is_swapped(settings):
+def test_a_folder_in_the_way_is_named_before_anything_is_swapped(settings: Settings) -> None:
     issue(settings)
     (settings.published_dir / "site").unlink()
     (settings.published_dir / "site").mkdir()
@@ -346,8 +368,10 @@ def test_a_folder_in_the_way_is_named_before_anything_is_swapped(settings):
     assert everything_in(settings.published_dir) == before
 
 
-def test_without_hard_links_the_file_is_a_copy(settings, monkeypatch):
-    def refuse(*_args, **_kwargs):
+def test_without_hard_links_the_file_is_a_copy(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_args: object, **_kwargs: object) -> NoReturn:
         raise OSError(95, "Operation not supported")
 
     monkeypatch.setattr(os, "link", refuse)
@@ -357,13 +381,13 @@ def test_without_hard_links_the_file_is_a_copy(settings, monkeypatch):
     assert settings.marts_path.stat().st_mode & 0o777 == 0o444
 
 
-def test_a_publication_without_a_site_shows_no_older_one(settings):
+def test_a_publication_without_a_site_shows_no_older_one(settings: Settings) -> None:
     issue(settings)
     issue(settings, write_site=None)
     assert not (settings.published_dir / "site").is_symlink()
 
 
-def test_a_foreign_log_beside_the_file_is_not_replayed(settings, tmp_path):
+def test_a_foreign_log_beside_the_file_is_not_replayed(settings: Settings, tmp_path: Path) -> None:
     issue(settings)
     copy = tmp_path / "marts.duckdb"
     copy.write_bytes(settings.marts_path.read_bytes())
@@ -380,7 +404,7 @@ def test_a_foreign_log_beside_the_file_is_not_replayed(settings, tmp_path):
     assert query(settings, "select count(*) from fct_cohort_retention_daily")[1] == [(71,)]
 
 
-def test_leftovers_of_every_kind_are_cleared(settings):
+def test_leftovers_of_every_kind_are_cleared(settings: Settings) -> None:
     published = settings.published_dir
     unfinished = published / "generations" / "20260101T000000Z.partial" / "parquet"
     unfinished.mkdir(parents=True)
@@ -392,7 +416,7 @@ def test_leftovers_of_every_kind_are_cleared(settings):
     assert_agrees(settings, issue(settings))
 
 
-def killed_at(settings, verb, nth):
+def killed_at(settings: Settings, verb: str, nth: int) -> bool:
     child = subprocess.run(
         [sys.executable, "-c", KILLED, str(settings.home), verb, str(nth)], check=False
     )
@@ -400,7 +424,7 @@ def killed_at(settings, verb, nth):
     return child.returncode != 0
 
 
-def assert_whole(settings, before):
+def assert_whole(settings: Settings, before: str) -> bool:
     """The published file is the old one or another whole generation; returns whether the old."""
     digest = sha256(settings.marts_path)
     assert digest in {before, *(p.files["marts.duckdb"] for p in list_publications(settings))}
@@ -410,7 +434,9 @@ def assert_whole(settings, before):
     return digest == before
 
 
-def test_a_publication_killed_anywhere_leaves_a_whole_file_and_the_next_one_heals(settings):
+def test_a_publication_killed_anywhere_leaves_a_whole_file_and_the_next_one_heals(
+    settings: Settings,
+) -> None:
     settings = settings.model_copy(update={"generations_kept": 2})
     issue(settings)
     issue(settings)
@@ -422,7 +448,7 @@ def test_a_publication_killed_anywhere_leaves_a_whole_file_and_the_next_one_heal
             break
         old.append(assert_whole(settings, before))
         # whoever sees a manifest finds its file: it is never newer than that
-        assert current_publication(settings).publication_id <= published_id(settings)
+        assert present(current_publication(settings)).publication_id <= published_id(settings)
         assert_agrees(settings, issue(settings))
         assert len(ids(settings)) == 2
         nth += 1
@@ -431,7 +457,9 @@ def test_a_publication_killed_anywhere_leaves_a_whole_file_and_the_next_one_heal
     assert set(old) == {True, False}
 
 
-def test_a_rollback_killed_anywhere_leaves_a_whole_file_and_can_be_repeated(settings):
+def test_a_rollback_killed_anywhere_leaves_a_whole_file_and_can_be_repeated(
+    settings: Settings,
+) -> None:
     first = issue(settings)
     grow(settings)
     second = issue(settings)
@@ -445,16 +473,24 @@ def test_a_rollback_killed_anywhere_leaves_a_whole_file_and_can_be_repeated(sett
     assert_agrees(settings, first)
 
 
-def test_readers_see_whole_publications_in_order(settings, tmp_path):
+def started(script: str, *arguments: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-c", script, *arguments],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+
+
+def test_readers_see_whole_publications_in_order(settings: Settings, tmp_path: Path) -> None:
     first = issue(settings)
     stop = tmp_path / "stop"
     path = str(settings.marts_path)
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
-    loop = subprocess.Popen([sys.executable, "-c", READER, path, str(stop)], **pipes)
-    held = subprocess.Popen([sys.executable, "-c", LONG_LIVED, path], **pipes)
+    loop = started(READER, path, str(stop))
+    held = started(LONG_LIVED, path)
     try:
-        seen = [loop.stdout.readline().split()]
-        assert held.stdout.readline().split() == [first.publication_id, "70"]
+        seen = [present(loop.stdout).readline().split()]
+        assert present(held.stdout).readline().split() == [first.publication_id, "70"]
         for minute in range(15):
             grow(settings)
             last = issue(settings, now=NOW + timedelta(minutes=minute))
@@ -473,19 +509,19 @@ def test_readers_see_whole_publications_in_order(settings, tmp_path):
     assert (names[0], names[-1]) == (first.publication_id, last.publication_id)
 
 
-def test_generations_are_kept_up_to_a_number(settings):
+def test_generations_are_kept_up_to_a_number(settings: Settings) -> None:
     names = [issue(settings, now=NOW + timedelta(days=day)).publication_id for day in range(7)]
     assert ids(settings) == names[2:]
 
 
-def test_ids_sort_by_publication_whatever_the_clock_says(settings):
+def test_ids_sort_by_publication_whatever_the_clock_says(settings: Settings) -> None:
     names = [issue(settings, now=now).publication_id for now in (NOW, NOW, NOW - timedelta(days=9))]
     assert names == sorted(set(names))
     assert ids(settings) == names
-    assert current_publication(settings).built_at == NOW - timedelta(days=9)
+    assert present(current_publication(settings)).built_at == NOW - timedelta(days=9)
 
 
-def test_rollback_goes_back_byte_for_byte_and_keeps_what_it_left(settings):
+def test_rollback_goes_back_byte_for_byte_and_keeps_what_it_left(settings: Settings) -> None:
     first = issue(settings)
     grow(settings)
     second = issue(settings)
@@ -502,7 +538,7 @@ def test_rollback_goes_back_byte_for_byte_and_keeps_what_it_left(settings):
     assert ids(settings) == names
 
 
-def test_pruning_spares_what_was_published_anew_after_a_rollback(settings):
+def test_pruning_spares_what_was_published_anew_after_a_rollback(settings: Settings) -> None:
     settings = settings.model_copy(update={"generations_kept": 2})
     issue(settings)
     issue(settings)
@@ -512,7 +548,7 @@ def test_pruning_spares_what_was_published_anew_after_a_rollback(settings):
     assert_agrees(settings, newest)
 
 
-def test_a_rollback_that_cannot_be_says_why(settings):
+def test_a_rollback_that_cannot_be_says_why(settings: Settings) -> None:
     with pytest.raises(AfterhypeError, match=r"no earlier .*kept: none; run `afterhype run`"):
         rollback(settings)
     only = issue(settings)
@@ -524,7 +560,9 @@ def test_a_rollback_that_cannot_be_says_why(settings):
 
 @pytest.mark.parametrize("name", ["marts.duckdb", "parquet/dim_apps.parquet"])
 @pytest.mark.parametrize("gone", [True, False])
-def test_a_rollback_to_a_file_that_was_touched_is_refused(settings, name, gone):
+def test_a_rollback_to_a_file_that_was_touched_is_refused(
+    settings: Settings, name: str, gone: bool
+) -> None:
     first = issue(settings)
     issue(settings)
     path = settings.published_dir / "generations" / first.publication_id / name
@@ -539,12 +577,14 @@ def test_a_rollback_to_a_file_that_was_touched_is_refused(settings, name, gone):
     assert everything_in(settings.published_dir) == before
 
 
-def test_a_rollback_on_a_full_disk_changes_nothing(settings, monkeypatch):
+def test_a_rollback_on_a_full_disk_changes_nothing(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
     issue(settings)
     issue(settings)
     before = everything_in(settings.published_dir)
 
-    def refuse(*_args, **_kwargs):
+    def refuse(*_args: object, **_kwargs: object) -> NoReturn:
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
@@ -554,7 +594,7 @@ def test_a_rollback_on_a_full_disk_changes_nothing(settings, monkeypatch):
     assert everything_in(settings.published_dir) == before
 
 
-def test_a_damaged_manifest_is_named(settings):
+def test_a_damaged_manifest_is_named(settings: Settings) -> None:
     issue(settings)
     path = settings.published_dir / "manifest.json"
     path.unlink()
@@ -563,14 +603,14 @@ def test_a_damaged_manifest_is_named(settings):
         current_publication(settings)
 
 
-def test_nothing_published_yet(settings):
+def test_nothing_published_yet(settings: Settings) -> None:
     assert current_publication(settings) is None
     assert list_publications(settings) == []
     with pytest.raises(AfterhypeError, match=r"nothing is published yet\. Run `afterhype run`"):
         query(settings, "select 1")
 
 
-def test_a_query_names_a_mart_with_or_without_its_schema(settings):
+def test_a_query_names_a_mart_with_or_without_its_schema(settings: Settings) -> None:
     issue(settings)
     bare = query(settings, "select * from dim_apps")
     assert bare == query(settings, "select * from marts.dim_apps")
@@ -589,7 +629,9 @@ def test_a_query_names_a_mart_with_or_without_its_schema(settings):
         (" -- only a comment", "the query is empty"),
     ],
 )
-def test_a_query_that_fails_says_what_duckdb_says(settings, sql, message):
+def test_a_query_that_fails_says_what_duckdb_says(
+    settings: Settings, sql: str, message: str
+) -> None:
     issue(settings)
     with pytest.raises(AfterhypeError, match=message):
         query(settings, sql)

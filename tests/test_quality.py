@@ -1,8 +1,11 @@
 """The gates as the pipeline calls them: Great Expectations on a real warehouse file."""
 
+from __future__ import annotations
+
 import json
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -12,11 +15,14 @@ from flows.errors import AfterhypeError
 from flows.quality import data_docs_path, describe, mart_gate, raw_gate
 from flows.settings import Settings
 
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
 FIXTURES = Path(__file__).parent / "fixtures" / "quality"
 
 
 @pytest.fixture
-def settings(tmp_path):
+def settings(tmp_path: Path) -> Settings:
     settings = Settings(home=tmp_path / "a home, 100%20 #1", memory_limit="500MB", threads=2)
     with warehouse.connect(settings) as con:
         warehouse.create_schemas(con)
@@ -25,20 +31,20 @@ def settings(tmp_path):
     return settings
 
 
-def change(settings, sql):
+def change(settings: Settings, sql: str) -> list[tuple[Any, ...]]:
     with warehouse.connect(settings) as con:
         return con.execute(sql).fetchall()
 
 
-def gate_rows(settings, columns="*"):
+def gate_rows(settings: Settings, columns: str = "*") -> list[tuple[Any, ...]]:
     return change(settings, f"select {columns} from ops.gate_results order by all")
 
 
-def pages(settings):
+def pages(settings: Settings) -> list[Path]:
     return sorted(data_docs_path(settings).rglob("*.html"))
 
 
-def test_good_data_passes_both_gates_and_the_file_can_be_written_again(settings):
+def test_good_data_passes_both_gates_and_the_file_can_be_written_again(settings: Settings) -> None:
     raw = raw_gate(settings, "run-1", ["e1", "c1"])
     marts = mart_gate(settings, "run-1")
     assert raw.passed
@@ -52,7 +58,7 @@ def test_good_data_passes_both_gates_and_the_file_can_be_written_again(settings)
     assert {row[2:] for row in rows} == {(True, 0, None)}
 
 
-def test_each_extract_is_judged_on_its_own(settings):
+def test_each_extract_is_judged_on_its_own(settings: Settings) -> None:
     change(
         settings,
         """
@@ -84,7 +90,7 @@ def test_each_extract_is_judged_on_its_own(settings):
     assert row[4] == "raw_events"
 
 
-def test_a_broken_mart_fails_the_gate_and_says_how(settings):
+def test_a_broken_mart_fails_the_gate_and_says_how(settings: Settings) -> None:
     change(settings, "update marts.app_scorecard set d60_rate = 0, d60_is_complete = true")
     report = mart_gate(settings, "run-1")
     assert not report.passed
@@ -95,7 +101,7 @@ def test_a_broken_mart_fails_the_gate_and_says_how(settings):
     assert "d60_rate=0.0" in words
 
 
-def test_warnings_do_not_stop(settings):
+def test_warnings_do_not_stop(settings: Settings) -> None:
     change(settings, "update raw.extracts set rows_rejected = 1, rows_seen = 7 where source <> ''")
     report = raw_gate(settings, "run-1", ["e1"])
     assert report.passed
@@ -104,7 +110,7 @@ def test_warnings_do_not_stop(settings):
     assert "warning: e1: few of an extract's rows are rejected" in describe(report)
 
 
-def test_a_check_that_cannot_run_is_a_critical_failure(settings):
+def test_a_check_that_cannot_run_is_a_critical_failure(settings: Settings) -> None:
     change(settings, "drop table marts.data_freshness")
     report = mart_gate(settings, "run-1")
     assert report.failed_subjects == ("data_freshness",)
@@ -113,14 +119,14 @@ def test_a_check_that_cannot_run_is_a_critical_failure(settings):
     assert all("does not exist" in failure.message for failure in report.critical_failures)
 
 
-def test_extracts_that_could_not_be_judged_have_not_passed(settings):
+def test_extracts_that_could_not_be_judged_have_not_passed(settings: Settings) -> None:
     change(settings, "drop table raw.chart_ranks")
     report = raw_gate(settings, "run-1", ["e1", "c1"])
     assert report.failed_subjects == ("e1", "c1")
     assert "could not be checked" in report.critical_failures[0].message
 
 
-def test_every_offender_is_named_however_many_there_are(settings):
+def test_every_offender_is_named_however_many_there_are(settings: Settings) -> None:
     change(
         settings,
         """
@@ -135,18 +141,18 @@ def test_every_offender_is_named_however_many_there_are(settings):
     assert change(settings, "select count(*) from ops.gate_results where not success") == [(300,)]
 
 
-def test_nothing_to_judge_is_no_run(settings):
+def test_nothing_to_judge_is_no_run(settings: Settings) -> None:
     report = raw_gate(settings, "run-1", [])
     assert report.passed
     assert not data_docs_path(settings).exists()
 
 
-def test_no_warehouse_is_explained(tmp_path):
+def test_no_warehouse_is_explained(tmp_path: Path) -> None:
     with pytest.raises(AfterhypeError, match="no warehouse yet"):
         mart_gate(Settings(home=tmp_path), "run-1")
 
 
-def test_samples_and_pages_hold_no_user(settings):
+def test_samples_and_pages_hold_no_user(settings: Settings) -> None:
     change(settings, "insert into raw.app_events from raw.app_events")
     raw_gate(settings, "run-1", ["e1", "c1"])
     keys = {str(key) for (key,) in change(settings, "select distinct user_key from raw.app_events")}
@@ -154,7 +160,7 @@ def test_samples_and_pages_hold_no_user(settings):
     assert not [key for key in keys if key in written]
 
 
-def test_old_runs_leave_the_data_docs(settings, monkeypatch):
+def test_old_runs_leave_the_data_docs(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(quality, "RUNS_KEPT", 2)
     for number in range(3):
         raw_gate(settings, f"run-{number}", ["e1"])
@@ -171,7 +177,7 @@ def test_old_runs_leave_the_data_docs(settings, monkeypatch):
     assert [folder for folder in folders if not any(folder.iterdir())] == []
 
 
-def test_the_pages_of_suites_are_written_anew_with_other_code_only(settings):
+def test_the_pages_of_suites_are_written_anew_with_other_code_only(settings: Settings) -> None:
     raw_gate(settings, "run-1", ["e1"])
     suites = sorted(page for page in pages(settings) if "expectations" in page.parts)
     assert len(suites) == len(raw_suites()) + len(mart_suites())
@@ -184,7 +190,7 @@ def test_the_pages_of_suites_are_written_anew_with_other_code_only(settings):
     assert not [page for page in suites if page.read_text() == "kept"]
 
 
-def test_pages_name_no_outside_address(settings):
+def test_pages_name_no_outside_address(settings: Settings) -> None:
     raw_gate(settings, "run-1", ["e1", "c1"])
     for page in pages(settings):
         assert not re.findall(
@@ -192,7 +198,9 @@ def test_pages_name_no_outside_address(settings):
         )
 
 
-def test_pages_open_without_a_network_and_every_link_leads_somewhere(browser, settings):
+def test_pages_open_without_a_network_and_every_link_leads_somewhere(
+    browser: Browser, settings: Settings
+) -> None:
     change(settings, "update raw.extracts set rows_seen = 7, rows_rejected = 1 where source <> ''")
     raw_gate(settings, "run-1", ["e1", "c1"])
     mart_gate(settings, "run-1")

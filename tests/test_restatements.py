@@ -15,11 +15,12 @@ from flows import stages
 from flows.land import ledger
 from flows.restatements import write_restatements
 from flows.warehouse import connect, create_schemas
+from tests.conftest import Place
 
 TRIANGLE = "fct_cohort_retention_daily"
 
 
-def restatements(place: Any, where: str = "true") -> list[dict[str, Any]]:
+def restatements(place: Place, where: str = "true") -> list[dict[str, Any]]:
     """The rows of the published table, newest publication first."""
     with duckdb.connect(str(place.home / "published" / "marts.duckdb"), read_only=True) as con:
         rows = con.execute(
@@ -29,7 +30,7 @@ def restatements(place: Any, where: str = "true") -> list[dict[str, Any]]:
         return [dict(zip(names, row, strict=True)) for row in rows.fetchall()]
 
 
-def run_again(place: Any) -> str:
+def run_again(place: Place) -> str:
     """Land, build and publish, without the gates; return the new publication's id."""
     run = stages.begin(place.home, place.sources)
     stages.prepare(run)
@@ -39,7 +40,7 @@ def run_again(place: Any) -> str:
 
 
 @pytest.fixture(scope="module")
-def restated(first_run: Any, tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, list[str]]:
+def restated(first_run: Place, tmp_path_factory: pytest.TempPathFactory) -> tuple[Place, list[str]]:
     """A place after four more publications, and their ids.
 
     A user of the first day turns up in a later export; the watermark moves on; an extract is taken
@@ -47,7 +48,7 @@ def restated(first_run: Any, tmp_path_factory: pytest.TempPathFactory) -> tuple[
     """
     folder = tmp_path_factory.mktemp("restated") / "copy"
     shutil.copytree(first_run.folder, folder, symlinks=True)
-    place = type(first_run)(folder)
+    place = Place(folder)
     place.export("late.csv", "late,2026-01-01T23:00:00Z,open,z1")
     late = run_again(place)
     place.sources.write_text(place.sources.read_text().replace("2026-01-12", "2026-01-14"))
@@ -62,11 +63,11 @@ def restated(first_run: Any, tmp_path_factory: pytest.TempPathFactory) -> tuple[
     return place, [late, later, retracted, run_again(place)]
 
 
-def test_the_first_publication_restates_nothing(first_run: Any) -> None:
+def test_the_first_publication_restates_nothing(first_run: Place) -> None:
     assert restatements(first_run) == []
 
 
-def test_a_late_event_is_told_cell_by_cell(restated: tuple[Any, list[str]]) -> None:
+def test_a_late_event_is_told_cell_by_cell(restated: tuple[Place, list[str]]) -> None:
     place, (late, *_) = restated
     rows = restatements(place, f"publication_id = '{late}'")
     (cell,) = [
@@ -89,7 +90,7 @@ def test_a_late_event_is_told_cell_by_cell(restated: tuple[Any, list[str]]) -> N
 
 
 def test_events_of_new_days_restate_only_rates_over_more_cohorts(
-    restated: tuple[Any, list[str]],
+    restated: tuple[Place, list[str]],
 ) -> None:
     place, (_, later, *_) = restated
     rows = restatements(place, f"publication_id = '{later}'")
@@ -100,7 +101,7 @@ def test_events_of_new_days_restate_only_rates_over_more_cohorts(
     }
 
 
-def test_an_extract_taken_back_is_the_cause(restated: tuple[Any, list[str]]) -> None:
+def test_an_extract_taken_back_is_the_cause(restated: tuple[Place, list[str]]) -> None:
     place, (_, _, retracted, _) = restated
     rows = restatements(place, f"publication_id = '{retracted}' and mart = '{TRIANGLE}'")
     assert {row["cause"] for row in rows} == {"retraction"}
@@ -108,14 +109,14 @@ def test_an_extract_taken_back_is_the_cause(restated: tuple[Any, list[str]]) -> 
     assert {row["new_value"] for row in rows} == {None}  # the cohort of the 13th is gone
 
 
-def test_another_time_zone_is_a_change_of_definition(restated: tuple[Any, list[str]]) -> None:
+def test_another_time_zone_is_a_change_of_definition(restated: tuple[Place, list[str]]) -> None:
     place, (*_, defined) = restated
     rows = restatements(place, f"publication_id = '{defined}'")
     assert {row["cause"] for row in rows} == {"definition"}
     assert "time zone" in rows[0]["explanation"]
 
 
-def test_the_history_is_kept(restated: tuple[Any, list[str]]) -> None:
+def test_the_history_is_kept(restated: tuple[Place, list[str]]) -> None:
     place, publications = restated
     assert {row["publication_id"] for row in restatements(place)} == set(publications)
 
@@ -161,7 +162,7 @@ def test_many_small_changes_are_summed_up(tmp_path: Path, monkeypatch: pytest.Mo
     assert summed_up == (True, 18, rest, rest + 18 * 3)
 
 
-def test_an_anonymous_user_who_turns_out_to_be_known_restates_the_past(after_a_day: Any) -> None:
+def test_an_anonymous_user_who_turns_out_to_be_known_restates_the_past(after_a_day: Place) -> None:
     place = after_a_day
     merged = "identity: merged\n    columns: {anonymous_id: device, user_id: who,"
     text = place.sources.read_text().replace("columns: {user_id: who,", merged)
@@ -185,7 +186,7 @@ def test_an_anonymous_user_who_turns_out_to_be_known_restates_the_past(after_a_d
     assert _day_1(place) == (20, 10)
 
 
-def _day_1(place: Any) -> tuple[int, int]:
+def _day_1(place: Place) -> tuple[int, int]:
     with duckdb.connect(str(place.home / "published" / "marts.duckdb"), read_only=True) as con:
         row = con.execute(
             "select sum(eligible_users), sum(retained_users) from fct_cohort_retention_daily "

@@ -1,7 +1,10 @@
 """Serving the published site on this machine."""
 
+from __future__ import annotations
+
 import threading
 import urllib.request
+from pathlib import Path
 
 import pytest
 
@@ -11,7 +14,7 @@ from flows.settings import Settings
 
 
 @pytest.fixture
-def settings(tmp_path):
+def settings(tmp_path: Path) -> Settings:
     for generation in ("one", "two"):
         folder = tmp_path / "published" / "generations" / generation / "site"
         folder.mkdir(parents=True)
@@ -20,13 +23,13 @@ def settings(tmp_path):
     return Settings(home=tmp_path)
 
 
-def show(home, generation):
+def show(home: Path, generation: str) -> None:
     aside = home / "published" / ".site.new"
     aside.symlink_to(f"generations/{generation}/site")
     aside.replace(home / "published" / "site")
 
 
-def test_a_new_publication_shows_at_the_next_request(settings):
+def test_a_new_publication_shows_at_the_next_request(settings: Settings) -> None:
     with make_server(settings, 0) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         url = f"http://127.0.0.1:{server.server_address[1]}/"
@@ -36,7 +39,7 @@ def test_a_new_publication_shows_at_the_next_request(settings):
         server.shutdown()
 
 
-def test_pages_in_folders_are_served(settings):
+def test_pages_in_folders_are_served(settings: Settings) -> None:
     apps = settings.published_dir / "generations" / "one" / "site" / "apps"
     apps.mkdir()
     (apps / "spike.html").write_text("a spike")
@@ -47,7 +50,7 @@ def test_pages_in_folders_are_served(settings):
         server.shutdown()
 
 
-def test_a_port_that_is_taken_says_so(settings):
+def test_a_port_that_is_taken_says_so(settings: Settings) -> None:
     with (
         make_server(settings, 0) as server,
         pytest.raises(AfterhypeError, match="afterhype serve --port 0"),
@@ -55,6 +58,6 @@ def test_a_port_that_is_taken_says_so(settings):
         make_server(settings, server.server_address[1])
 
 
-def test_nothing_published_says_what_to_do(tmp_path):
+def test_nothing_published_says_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(AfterhypeError, match="Run `afterhype run` first"):
         make_server(Settings(home=tmp_path), 0)

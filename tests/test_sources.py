@@ -1,5 +1,7 @@
 """The sources file: what it accepts, and that its errors name file, key and reason."""
 
+from __future__ import annotations
+
 from pathlib import Path
 
 import pytest
@@ -31,7 +33,7 @@ def write(folder: Path, text: str) -> Path:
     return path
 
 
-def test_a_complete_file_becomes_typed(tmp_path):
+def test_a_complete_file_becomes_typed(tmp_path: Path) -> None:
     sources = load_sources(write(tmp_path, MINIMAL))
     assert sources.timezone == "Europe/Berlin"
     assert sources.apps[0].store_ids == {"apple": "123"}
@@ -83,7 +85,9 @@ def test_a_complete_file_becomes_typed(tmp_path):
         (("timezone: Europe/Berlin", "publish: {to: [postgres, postgres]}"), "is given twice"),
     ],
 )
-def test_an_error_names_file_key_and_reason(tmp_path, change, message):
+def test_an_error_names_file_key_and_reason(
+    tmp_path: Path, change: tuple[str, str], message: str
+) -> None:
     assert change[0] in MINIMAL
     path = write(tmp_path, MINIMAL.replace(*change))
     with pytest.raises(ConfigurationError) as caught:
@@ -92,7 +96,7 @@ def test_an_error_names_file_key_and_reason(tmp_path, change, message):
     assert message in str(caught.value)
 
 
-def test_targets_may_be_a_word_an_entry_or_a_list(tmp_path):
+def test_targets_may_be_a_word_an_entry_or_a_list(tmp_path: Path) -> None:
     (target,) = load_sources(write(tmp_path, MINIMAL + "publish: {to: postgres}")).publish.to
     assert isinstance(target, PostgresTarget)
     assert target.address == "postgresql:// schema marts"
@@ -110,27 +114,27 @@ def test_targets_may_be_a_word_an_entry_or_a_list(tmp_path):
         "{type: s3, uri: 's3://key:hush@bucket/x'}",
     ],
 )
-def test_a_secret_in_a_target_is_refused_and_not_repeated(tmp_path, target):
+def test_a_secret_in_a_target_is_refused_and_not_repeated(tmp_path: Path, target: str) -> None:
     path = write(tmp_path, MINIMAL + f"publish: {{to: {target}}}\n")
     with pytest.raises(ConfigurationError, match="holds a (password|secret)") as caught:
         load_sources(path)
     assert "hush" not in str(caught.value)
 
 
-def test_every_problem_is_told_at_once(tmp_path):
+def test_every_problem_is_told_at_once(tmp_path: Path) -> None:
     path = write(tmp_path, MINIMAL.replace("name: Chat,", "").replace("uri: exports/*.csv", ""))
     with pytest.raises(ConfigurationError) as caught:
         load_sources(path)
     assert str(caught.value).count(str(path)) == 2
 
 
-def test_a_missing_file_says_what_to_do(tmp_path):
+def test_a_missing_file_says_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="no such sources file. Pass --sources"):
         load_sources(tmp_path / "none.yml")
 
 
 @pytest.mark.parametrize("text", ["apps: [", "- a\n- b\n", "just words"])
-def test_what_is_not_a_mapping_is_refused(tmp_path, text):
+def test_what_is_not_a_mapping_is_refused(tmp_path: Path, text: str) -> None:
     with pytest.raises(ConfigurationError, match="YAML|mapping"):
         load_sources(write(tmp_path, text))
 
@@ -147,7 +151,7 @@ def with_notes(folder: Path, notes: str) -> Path:
     return write(folder, f"launch_notes: beside/notes.yml\n{MINIMAL}")
 
 
-def test_launch_notes_are_read_from_the_file_beside(tmp_path):
+def test_launch_notes_are_read_from_the_file_beside(tmp_path: Path) -> None:
     notes = load_sources(with_notes(tmp_path, NOTES)).launch_notes
     assert [(n.app_id, str(n.date), n.kind, n.title) for n in notes] == [
         ("chat", "2026-01-02", "release", "Two"),
@@ -156,7 +160,7 @@ def test_launch_notes_are_read_from_the_file_beside(tmp_path):
     assert load_sources(write(tmp_path, MINIMAL)).launch_notes == ()
 
 
-def test_a_file_of_no_notes_has_none(tmp_path):
+def test_a_file_of_no_notes_has_none(tmp_path: Path) -> None:
     assert load_sources(with_notes(tmp_path, "# nothing has happened yet")).launch_notes == ()
 
 
@@ -174,7 +178,9 @@ def test_a_file_of_no_notes_has_none(tmp_path):
         (("- {app_id", "- [app_id"), "not valid YAML"),
     ],
 )
-def test_an_error_of_a_note_names_its_file(tmp_path, change, message):
+def test_an_error_of_a_note_names_its_file(
+    tmp_path: Path, change: tuple[str, str], message: str
+) -> None:
     with pytest.raises(ConfigurationError) as caught:
         load_sources(with_notes(tmp_path, NOTES.replace(*change, 1)))
     assert str(caught.value).startswith(f"{tmp_path / 'beside' / 'notes.yml'}: ")
@@ -182,20 +188,20 @@ def test_an_error_of_a_note_names_its_file(tmp_path, change, message):
 
 
 @pytest.mark.parametrize("given", ["[]", "{a: b}", "5"])
-def test_launch_notes_are_given_by_their_file(tmp_path, given):
+def test_launch_notes_are_given_by_their_file(tmp_path: Path, given: str) -> None:
     path = write(tmp_path, f"launch_notes: {given}\n{MINIMAL}")
     with pytest.raises(ConfigurationError, match="launch_notes: give the path of a file"):
         load_sources(path)
 
 
-def test_a_file_of_notes_is_a_list(tmp_path):
+def test_a_file_of_notes_is_a_list(tmp_path: Path) -> None:
     with pytest.raises(
         ConfigurationError, match="notes.yml: the top level must be a list of notes"
     ):
         load_sources(with_notes(tmp_path, "app_id: chat"))
 
 
-def test_a_file_of_notes_that_is_not_there_is_named(tmp_path):
+def test_a_file_of_notes_that_is_not_there_is_named(tmp_path: Path) -> None:
     path = write(tmp_path, f"launch_notes: none.yml\n{MINIMAL}")
     with pytest.raises(ConfigurationError, match="none.yml: no such file; launch_notes in"):
         load_sources(path)

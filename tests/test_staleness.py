@@ -1,21 +1,26 @@
 """Which sources have brought nothing new for too long, at a moment."""
 
+from __future__ import annotations
+
+from collections.abc import Iterator
 from datetime import datetime
+from pathlib import Path
 
 import duckdb
 import pytest
 import yaml
 
-from flows.sources import load_sources
+from flows.sources import Sources, load_sources
 from flows.staleness import stale_sources
 
 NOW = datetime(2026, 1, 10, 12)
+STALE = {"stale_after_hours": 36}
 MINIMAL = {
     "apps": [{"app_id": "chat", "name": "Chat"}],
     "events": [
-        {"name": "never", "app_id": "chat", "format": "mixpanel", "uri": "a"},
-        {"name": "old", "app_id": "chat", "format": "mixpanel", "uri": "b"},
-        {"name": "new", "app_id": "chat", "format": "mixpanel", "uri": "c"},
+        {"name": "never", "app_id": "chat", "format": "mixpanel", "uri": "a", **STALE},
+        {"name": "old", "app_id": "chat", "format": "mixpanel", "uri": "b", **STALE},
+        {"name": "new", "app_id": "chat", "format": "mixpanel", "uri": "c", **STALE},
         {"name": "not_asked", "app_id": "chat", "format": "mixpanel", "uri": "d"},
     ],
     "ranks": [{"name": "feed", "feed": "apple_rss", "storefronts": ["us"], "charts": ["top-free"]}],
@@ -23,16 +28,14 @@ MINIMAL = {
 
 
 @pytest.fixture
-def sources(tmp_path):
-    for entry in MINIMAL["events"][:3]:
-        entry["stale_after_hours"] = 36
+def sources(tmp_path: Path) -> Sources:
     path = tmp_path / "sources.yml"
     path.write_text(yaml.safe_dump(MINIMAL), encoding="utf-8")
     return load_sources(path)
 
 
 @pytest.fixture
-def con():
+def con() -> Iterator[duckdb.DuckDBPyConnection]:
     with duckdb.connect() as con:
         con.execute("create schema raw")
         for table in ("extracts", "chart_snapshots"):
@@ -48,7 +51,9 @@ def con():
         yield con
 
 
-def test_only_what_landed_counts_and_only_where_it_is_asked(con, sources):
+def test_only_what_landed_counts_and_only_where_it_is_asked(
+    con: duckdb.DuckDBPyConnection, sources: Sources
+) -> None:
     stale = {found.source: found for found in stale_sources(con, sources.all, NOW)}
     assert set(stale) == {"never", "old"}
     assert str(stale["never"]) == "never: nothing of it has landed yet."
@@ -57,11 +62,13 @@ def test_only_what_landed_counts_and_only_where_it_is_asked(con, sources):
     )
 
 
-def test_a_live_feed_that_cannot_be_fetched_for_a_day_is_stale(con, sources):
+def test_a_live_feed_that_cannot_be_fetched_for_a_day_is_stale(
+    con: duckdb.DuckDBPyConnection, sources: Sources
+) -> None:
     con.execute("insert into raw.chart_snapshots values ('feed', 'failed', '2026-01-11 12:00')")
     later = datetime(2026, 1, 11, 0, 30)
     assert "feed" in {found.source for found in stale_sources(con, sources.all, later)}
 
 
-def test_asking_for_it_changes_no_publication(sources):
+def test_asking_for_it_changes_no_publication(sources: Sources) -> None:
     assert "stale_after_hours" not in sources.model_dump_json()

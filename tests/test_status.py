@@ -1,29 +1,36 @@
 """One screen about a home: before anything ran, after a day, with what is held back or stale."""
 
+from __future__ import annotations
+
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from flows.land import ledger
-from flows.settings import load_settings
+from flows.settings import Settings, load_settings
 from flows.status import status
 from flows.warehouse import connect, writer
+from tests.conftest import Place
+from tests.presence import present
 
 AFTERHYPE = str(Path(sys.executable).with_name("afterhype"))
 
 
 @pytest.fixture
-def settings_of(monkeypatch):
+def settings_of(monkeypatch: pytest.MonkeyPatch) -> Callable[[Place], Settings]:
     """The settings of a place, with no Prefect server to ask."""
     monkeypatch.delenv("PREFECT_API_URL", raising=False)
     return lambda place: load_settings(place.home, place.sources)
 
 
-def test_before_the_first_run_it_says_what_to_run(place, settings_of):
+def test_before_the_first_run_it_says_what_to_run(
+    place: Place, settings_of: Callable[[Place], Settings]
+) -> None:
     found = status(settings_of(place))
 
     assert found.publication is None
@@ -35,8 +42,8 @@ def test_before_the_first_run_it_says_what_to_run(place, settings_of):
 
 
 def test_after_a_day_it_tells_what_landed_what_was_judged_and_what_is_published(
-    after_a_day, settings_of
-):
+    after_a_day: Place, settings_of: Callable[[Place], Settings]
+) -> None:
     found = status(settings_of(after_a_day))
 
     (source,) = found.sources
@@ -54,7 +61,9 @@ def test_after_a_day_it_tells_what_landed_what_was_judged_and_what_is_published(
     assert found.writer is None
 
 
-def test_what_is_held_back_or_failed_or_stale_is_what_to_do_next(after_a_day, settings_of):
+def test_what_is_held_back_or_failed_or_stale_is_what_to_do_next(
+    after_a_day: Place, settings_of: Callable[[Place], Settings]
+) -> None:
     settings = settings_of(after_a_day)
     text = after_a_day.sources.read_text()
     after_a_day.sources.write_text(
@@ -76,7 +85,9 @@ def test_what_is_held_back_or_failed_or_stale_is_what_to_do_next(after_a_day, se
     assert "chat_events has brought nothing new for too long" in steps
 
 
-def test_a_writer_is_named_and_what_it_holds_is_said_to_be_unread(after_a_day, settings_of):
+def test_a_writer_is_named_and_what_it_holds_is_said_to_be_unread(
+    after_a_day: Place, settings_of: Callable[[Place], Settings]
+) -> None:
     settings = settings_of(after_a_day)
     script = (
         "import sys, time\n"
@@ -92,7 +103,7 @@ def test_a_writer_is_named_and_what_it_holds_is_said_to_be_unread(after_a_day, s
         [sys.executable, "-c", script, str(after_a_day.home)], stdout=subprocess.PIPE, text=True
     )
     try:
-        assert holder.stdout.readline() == "holding\n"
+        assert present(holder.stdout).readline() == "holding\n"
         found = status(settings)
     finally:
         holder.kill()
@@ -105,7 +116,7 @@ def test_a_writer_is_named_and_what_it_holds_is_said_to_be_unread(after_a_day, s
     assert found.publication is not None
 
 
-def test_the_command_prints_one_screen_and_the_same_as_json(after_a_day):
+def test_the_command_prints_one_screen_and_the_same_as_json(after_a_day: Place) -> None:
     environment = {"AFTERHYPE_HOME": str(after_a_day.home), "PATH": "/usr/bin:/bin"}
     command = [AFTERHYPE, "status", "--sources", str(after_a_day.sources)]
 
@@ -123,8 +134,8 @@ def test_the_command_prints_one_screen_and_the_same_as_json(after_a_day):
 
 
 def test_a_server_that_does_not_answer_is_no_reason_to_say_nothing(
-    after_a_day, settings_of, monkeypatch
-):
+    after_a_day: Place, settings_of: Callable[[Place], Settings], monkeypatch: pytest.MonkeyPatch
+) -> None:
     from prefect.settings import PREFECT_API_URL, temporary_settings
 
     with temporary_settings({PREFECT_API_URL: "http://127.0.0.1:1/api"}):

@@ -1,8 +1,12 @@
 """A run that takes too long is broken off, and nothing of it writes any more."""
 
+from __future__ import annotations
+
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 
@@ -19,6 +23,7 @@ from flows.errors import TimeLimitExceeded
 from flows.settings import Settings
 from flows.time_limit import time_limit
 from flows.warehouse import connect, writer
+from tests.presence import present
 
 PROJECT = """
 name: slow
@@ -38,7 +43,7 @@ SLOW = (
 
 
 @pytest.fixture
-def slow_project(tmp_path):
+def slow_project(tmp_path: Path) -> tuple[Settings, list[str]]:
     """A dbt project of one model that takes minutes; (settings of its home, dbt's arguments)."""
     settings = Settings(home=tmp_path / "home")
     settings.home.mkdir()
@@ -51,44 +56,50 @@ def slow_project(tmp_path):
     return settings, ["--project-dir", str(project), "--profiles-dir", str(project)]
 
 
-def request(options, *command):
+def request(options: Sequence[str], *command: str) -> DbtRequest:
     return DbtRequest(
         command=command, options=tuple(options), environment={}, parsed_as=" ".join(options)
     )
 
 
-def test_what_is_prepared_is_parsed_once(slow_project):
+def test_what_is_prepared_is_parsed_once(slow_project: tuple[Settings, list[str]]) -> None:
     _, options = slow_project
     end_dbt()
     prepare_dbt(request(options, "run"))
     prepare_dbt(request(options, "run"))
-    assert dbt_process._child.unread == 1
+    assert present(dbt_process._child).unread == 1
     before = dbt_cpu_seconds()
     assert run_dbt(request(options, "parse")).success
-    assert dbt_process._child.unread == 0
+    assert present(dbt_process._child).unread == 0
     parsing = dbt_cpu_seconds() - before
     assert run_dbt(request(options, "parse")).success
     assert dbt_cpu_seconds() - before - parsing < parsing / 10  # it was in memory
     end_dbt()
 
 
-def test_what_has_begun_is_waited_for_and_not_asked_again(slow_project, monkeypatch):
+def test_what_has_begun_is_waited_for_and_not_asked_again(
+    slow_project: tuple[Settings, list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
     _, options = slow_project
-    asked, ask = [], dbt_process._Child.ask
-    monkeypatch.setattr(
-        dbt_process._Child, "ask", lambda child, what: (asked.append(what), ask(child, what))
-    )
+    asked: list[DbtRequest] = []
+    ask = dbt_process._Child.ask
+
+    def noted(child: dbt_process._Child, what: DbtRequest) -> None:
+        asked.append(what)
+        ask(child, what)
+
+    monkeypatch.setattr(dbt_process._Child, "ask", noted)
     begin_dbt(request(options, "parse"))
     assert run_dbt(request(options, "parse")).success
     assert len(asked) == 1
     begin_dbt(request(options, "run", "--no-such-option"))
     assert run_dbt(request(options, "parse")).success  # what else has begun is let go
-    assert dbt_process._child.unread == 0
+    assert present(dbt_process._child).unread == 0
     assert not run_dbt(request(options, "run", "--no-such-option")).success
     end_dbt()
 
 
-def test_a_build_over_its_time_is_ended_for_good(slow_project):
+def test_a_build_over_its_time_is_ended_for_good(slow_project: tuple[Settings, list[str]]) -> None:
     settings, options = slow_project
     assert run_dbt(request(options, "parse")).success  # the limit is not spent on importing dbt
     began = time.monotonic()
@@ -104,7 +115,7 @@ def test_a_build_over_its_time_is_ended_for_good(slow_project):
         con.execute("create table free as select 1")  # nobody holds the file
 
 
-def test_a_query_over_its_time_is_interrupted(tmp_path):
+def test_a_query_over_its_time_is_interrupted(tmp_path: Path) -> None:
     settings = Settings(home=tmp_path)
     began = time.monotonic()
     with pytest.raises(TimeLimitExceeded), time_limit(1 / 60), connect(settings) as con:
@@ -112,10 +123,10 @@ def test_a_query_over_its_time_is_interrupted(tmp_path):
     assert time.monotonic() - began < 20
 
 
-def test_nobody_can_take_the_end_for_a_broken_extract():
+def test_nobody_can_take_the_end_for_a_broken_extract() -> None:
     taken = []
 
-    def go_on_after_a_failure():
+    def go_on_after_a_failure() -> None:
         try:
             time.sleep(20)
         except Exception as error:
@@ -126,7 +137,7 @@ def test_nobody_can_take_the_end_for_a_broken_extract():
     assert taken == []
 
 
-def test_what_ends_in_time_is_left_alone():
+def test_what_ends_in_time_is_left_alone() -> None:
     with time_limit(0.5 / 60):
         pass
     time.sleep(0.7)
@@ -134,7 +145,7 @@ def test_what_ends_in_time_is_left_alone():
         raise RuntimeError("its own")
 
 
-def test_dbt_dies_with_the_run_that_started_it(slow_project):
+def test_dbt_dies_with_the_run_that_started_it(slow_project: tuple[Settings, list[str]]) -> None:
     _, options = slow_project
     script = (
         "import os, sys\n"
@@ -150,7 +161,7 @@ def test_dbt_dies_with_the_run_that_started_it(slow_project):
         "run('run')\n"
     )
     run = subprocess.Popen([sys.executable, "-c", script, *options], stdout=subprocess.PIPE)
-    pid = int(run.stdout.readline())
+    pid = int(present(run.stdout).readline())
     time.sleep(3)  # it is building
     run.kill()
     run.wait(20)
@@ -160,15 +171,15 @@ def test_dbt_dies_with_the_run_that_started_it(slow_project):
     assert not _is_alive(pid)
 
 
-def test_a_process_that_dies_says_so(slow_project):
+def test_a_process_that_dies_says_so(slow_project: tuple[Settings, list[str]]) -> None:
     _, options = slow_project
     assert run_dbt(request(options, "parse")).success
-    dbt_process._child.process.kill()
-    dbt_process._child.process.wait()
+    present(dbt_process._child).process.kill()
+    present(dbt_process._child).process.wait()
     assert run_dbt(request(options, "parse")).success  # another one is started
     broken = run_dbt(request(options, "run", "--no-such-option"))
     assert not broken.success
-    assert "no-such-option" in broken.error
+    assert "no-such-option" in present(broken.error)
     end_dbt()
 
 

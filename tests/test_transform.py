@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import duckdb
 import pytest
 
 from flows import dbt_process, stages, transform
+from flows.dbt_process import DbtRequest
 from flows.transform import write_docs
+from tests.conftest import Place
+from tests.presence import present
+
+
+def begun() -> DbtRequest | None:
+    """What dbt's process is at, or has an answer to that nobody has read."""
+    return present(dbt_process._child).begun
 
 
 def test_the_page_is_begun_beside_the_warehouse_and_kept(
-    after_a_day: Any, monkeypatch: pytest.MonkeyPatch
+    after_a_day: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = stages.begin(after_a_day.home, after_a_day.sources)
     target = run.settings.dbt_dir / "target"
@@ -21,13 +27,12 @@ def test_the_page_is_begun_beside_the_warehouse_and_kept(
 
     (run.settings.dbt_dir / "docs-of-a-killed-run").mkdir()
     stages.begin_publication(run)
-    assert dbt_process._child is not None
-    assert dbt_process._child.begun is not None
+    assert begun() is not None
     with duckdb.connect(str(run.settings.warehouse_path)) as con:  # dbt holds another file
         con.execute("create table written_meanwhile as select 1 as i")
         con.execute("drop table written_meanwhile")
     page = write_docs(run.settings, run.sources)
-    assert dbt_process._child.begun is None
+    assert begun() is None
     after = page.read_text(encoding="utf-8")
     assert len(after) == pytest.approx(len(before), rel=0.01)
     for told in ("fct_cohort_retention_daily", "The app, as named in sources.yml", "day_n"):
@@ -38,4 +43,4 @@ def test_the_page_is_begun_beside_the_warehouse_and_kept(
     monkeypatch.setattr(transform, "run_dbt", None)  # whoever called it would fail
     assert write_docs(run.settings, run.sources) == page
     stages.begin_publication(run)
-    assert dbt_process._child.begun is None
+    assert begun() is None

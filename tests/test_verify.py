@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-from typing import Any
 
 import duckdb
 import pytest
@@ -12,14 +11,15 @@ import pytest
 from flows import pipeline, stages
 from flows.errors import AfterhypeError, MartsDiffer
 from flows.marts import GRAIN, SETTLED
-from flows.verify import verify
+from flows.verify import Verification, verify
+from tests.conftest import Place
 
 
-def verified(place: Any) -> Any:
+def verified(place: Place) -> Verification:
     return stages.verify(stages.begin(place.home, place.sources))
 
 
-def test_marts_agree_with_a_rebuild_and_nothing_is_left_behind(first_run: Any) -> None:
+def test_marts_agree_with_a_rebuild_and_nothing_is_left_behind(first_run: Place) -> None:
     verification = verified(first_run)
     assert verification.differing_rows == 0
     with duckdb.connect(str(first_run.home / "warehouse.duckdb"), read_only=True) as con:
@@ -29,7 +29,7 @@ def test_marts_agree_with_a_rebuild_and_nothing_is_left_behind(first_run: Any) -
     assert not (first_run.home / "verify").exists()
 
 
-def test_a_tampered_cell_is_named(after_a_day: Any) -> None:
+def test_a_tampered_cell_is_named(after_a_day: Place) -> None:
     with duckdb.connect(str(after_a_day.home / "warehouse.duckdb")) as con:
         con.execute(
             "update marts.fct_cohort_retention_daily set retained_users = 11 where day_n = 1"
@@ -46,7 +46,7 @@ def test_a_tampered_cell_is_named(after_a_day: Any) -> None:
     assert "afterhype build --full" in told[-1]
 
 
-def test_rows_that_are_missing_or_too_many_are_named(after_a_day: Any) -> None:
+def test_rows_that_are_missing_or_too_many_are_named(after_a_day: Place) -> None:
     with duckdb.connect(str(after_a_day.home / "warehouse.duckdb")) as con:
         con.execute("delete from marts.fct_app_activity_daily where activity_date = '2026-01-03'")
         con.execute(
@@ -67,7 +67,7 @@ def test_rows_that_are_missing_or_too_many_are_named(after_a_day: Any) -> None:
     ]
 
 
-def test_the_published_file_is_compared_too(after_a_day: Any) -> None:
+def test_the_published_file_is_compared_too(after_a_day: Place) -> None:
     published = after_a_day.home / "published" / "marts.duckdb"
     copy = after_a_day.home / "copy.duckdb"
     shutil.copy(published, copy)
@@ -82,7 +82,7 @@ def test_the_published_file_is_compared_too(after_a_day: Any) -> None:
     )
 
 
-def test_marts_older_than_what_has_landed_are_not_compared(after_a_day: Any) -> None:
+def test_marts_older_than_what_has_landed_are_not_compared(after_a_day: Place) -> None:
     after_a_day.export("new.csv", "n1,2026-01-10T08:00:00Z,open,n1")
     run = stages.begin(after_a_day.home, after_a_day.sources)
     stages.land_source(run, run.sources.events[0], lambda _done, _all: None)
@@ -90,7 +90,7 @@ def test_marts_older_than_what_has_landed_are_not_compared(after_a_day: Any) -> 
         verify(run.settings, run.sources)
 
 
-def test_a_warehouse_from_before_there_were_lakes_is_verified(after_a_day: Any) -> None:
+def test_a_warehouse_from_before_there_were_lakes_is_verified(after_a_day: Place) -> None:
     with duckdb.connect(str(after_a_day.home / "warehouse.duckdb")) as con:
         con.execute("drop table ops.lakes")
         con.execute("drop table ops.lake_files")
@@ -98,7 +98,7 @@ def test_a_warehouse_from_before_there_were_lakes_is_verified(after_a_day: Any) 
     assert verify(run.settings, run.sources).differing_rows == 0
 
 
-def test_grains_are_those_that_dbt_tests(first_run: Any) -> None:
+def test_grains_are_those_that_dbt_tests(first_run: Place) -> None:
     manifest = json.loads((first_run.home / "dbt" / "target" / "manifest.json").read_text())
     nodes = manifest["nodes"]
     tested: dict[str, set[str]] = {}

@@ -117,7 +117,8 @@ def _land(scratch: Path, population: Population, rows: int) -> dict[str, float]:
             "users": facts(scratch, scratch / "home")["users"],
         }
         marker.write_text(json.dumps(told), encoding="utf-8")
-    return json.loads(marker.read_text(encoding="utf-8"))
+    kept: dict[str, float] = json.loads(marker.read_text(encoding="utf-8"))
+    return kept
 
 
 def _build(scratch: Path, home: Path, engine: Engine) -> tuple[Finished, dict[str, float]]:

@@ -106,7 +106,7 @@ duplicates are told, user ids become keys.
 
 def _targets(groups: Groups) -> str:
     """Each target beside what was measured."""
-    rows = []
+    rows: list[tuple[str, str, float, float]] = []
     for kind, name in _FORMATS.items():
         if group := groups.get(f"landing-{kind}"):
             case = group.cases[0]
@@ -114,21 +114,21 @@ def _targets(groups: Groups) -> str:
                 next(one for one in group.of(case) if one.subject == subject).median_net_seconds
                 for subject in ("DuckDB, bare", "afterhype")
             )
-            rows.append([f"landing {name}, of the bare reader's speed", "0.80", bare / ours, 0.8])
+            rows.append((f"landing {name}, of the bare reader's speed", "0.80", bare / ours, 0.8))
     if group := groups.get("full-build-100m"):
         total = sum(one.median_seconds for one in group.measurements)
-        rows.append(["100 M events landed and built, seconds", "360", total, -360])
+        rows.append(("100 M events landed and built, seconds", "360", total, -360))
     if group := groups.get("one-more-day"):
         first, *_, last = (one.median_seconds for one in group.measurements)
-        rows.append(["one day on 720 days, of one on 30", "1.30", last / first, -1.3])
+        rows.append(("one day on 720 days, of one on 30", "1.30", last / first, -1.3))
     if group := groups.get("nothing-new"):
-        rows.append(["nothing new, seconds", "15", group.measurements[-1].median_seconds, -15])
+        rows.append(("nothing new, seconds", "15", group.measurements[-1].median_seconds, -15))
     if group := groups.get("dashboard"):
         slowest = max(one.details["warm_milliseconds"] for one in group.measurements)
-        rows.append(["slowest dashboard query, ms", "100", slowest, -100])
+        rows.append(("slowest dashboard query, ms", "100", slowest, -100))
     if group := groups.get("large-file"):
         peak = (group.measurements[0].peak_rss_bytes or 0) / 1e9
-        rows.append(["peak memory landing 5 GB of NDJSON.gz, GB", "2", peak, -2])
+        rows.append(("peak memory landing 5 GB of NDJSON.gz, GB", "2", peak, -2))
     if not rows:
         return ""
     told = [

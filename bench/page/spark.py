@@ -67,7 +67,7 @@ def write_spark_page(place: Place, groups: Groups) -> Path:
 def line_of(groups: Groups, engine: str) -> Line | None:
     """The line of an engine, by the name of its group; None unless both volumes were measured."""
     found = _both(groups, engine)
-    return found and _line([(one.rows, one.median_seconds) for one in found])
+    return _line([(one.rows, one.median_seconds) for one in found]) if found else None
 
 
 def spread_of(groups: Groups) -> Spread | None:

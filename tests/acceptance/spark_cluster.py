@@ -101,7 +101,7 @@ def run_and_kill(
 ) -> float | None:
     """Run the daily flow, kill a worker in the middle of its build; when, or None if it failed."""
     log, lake = home / "run.log", sources.with_name("lake")
-    command = [AFTERHYPE, "run", "--home", home, "--sources", sources]
+    command = [str(AFTERHYPE), "run", "--home", str(home), "--sources", str(sources)]
     begun, killed_at, before = time.monotonic(), None, 0
     with log.open("wb") as out:
         flow = subprocess.Popen(command, env=environment, stdout=out, stderr=out)
@@ -139,7 +139,7 @@ def tables_built(lake: Path) -> int:
 
 def differences(home: Path, sources: Path, environment: dict[str, str]) -> list[str]:
     """What `afterhype verify` finds: it rebuilds with DuckDB, from the same lake."""
-    command = [AFTERHYPE, "verify", "--home", home, "--sources", sources]
+    command = [str(AFTERHYPE), "verify", "--home", str(home), "--sources", str(sources)]
     verified = subprocess.run(command, env=environment, capture_output=True, text=True)
     print(verified.stdout[-3000:], flush=True)
     if verified.returncode:

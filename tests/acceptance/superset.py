@@ -19,11 +19,12 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import httpx
 from playwright.sync_api import Page, sync_playwright
@@ -145,11 +146,12 @@ class Superset:
             return
         seen.note(publications.pop())
 
-    def _post(self, path: str, told: dict[str, object]) -> dict[str, object]:
+    def _post(self, path: str, told: Mapping[str, object]) -> dict[str, Any]:
         answer = self._client.post(f"/{path}", json=told)
         if answer.is_error:
             raise SystemExit(f"{path}: HTTP {answer.status_code}: {answer.text[:1000]}")
-        return answer.json()
+        made: dict[str, Any] = answer.json()
+        return made
 
 
 @contextmanager

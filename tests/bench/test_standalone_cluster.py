@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 from bench.standalone_cluster import Size, StandaloneCluster, Task
 
 
-def test_tasks_are_those_that_ended_whoever_they_ran_on(tmp_path):
+def test_tasks_are_those_that_ended_whoever_they_ran_on(tmp_path: Path) -> None:
     lost = {"Task Info": {"Executor ID": "0", "Finish Time": 2000}}
     done = {
         "Task Info": {"Executor ID": "1", "Finish Time": 3500},

@@ -1,9 +1,12 @@
 """The semantic layer: what docs/semantic-layer.md asks of it, and the marts' own numbers beside."""
 
+from __future__ import annotations
+
 import os
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -22,7 +25,7 @@ EXAMPLES = re.findall(
 
 
 @pytest.fixture(scope="module")
-def run(demo_home, tmp_path_factory):
+def run(demo_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], str]:
     """Run one of the page's commands, in a copy of dbt_project that may be written into."""
     project = tmp_path_factory.mktemp("project")
     for part in (PROJECT_ROOT / "dbt_project").iterdir():
@@ -36,7 +39,7 @@ def run(demo_home, tmp_path_factory):
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
     }
 
-    def run(command):
+    def run(command: str) -> str:
         done = subprocess.run(
             ["bash", "-c", command],
             cwd=project,
@@ -52,7 +55,7 @@ def run(demo_home, tmp_path_factory):
     return run
 
 
-def as_value(text):
+def as_value(text: object) -> float | str:
     """A number, rounded as mf prints it, a day or a word."""
     try:
         return round(float(str(text)), 4)
@@ -60,19 +63,21 @@ def as_value(text):
         return str(text).removesuffix("T00:00:00").removesuffix(" 00:00:00")
 
 
-def table(printed):
+def table(printed: str) -> list[tuple[float | str, ...]]:
     """The rows of a table as mf prints it: columns stand at least two blanks apart."""
     _names, _line, *rows = [line for line in printed.splitlines() if line.strip()]
     return [tuple(as_value(cell) for cell in re.split(r"\s{2,}", row.strip())) for row in rows]
 
 
-def test_the_definitions_hold_and_fit_the_published_file(run):
+def test_the_definitions_hold_and_fit_the_published_file(run: Callable[[str], str]) -> None:
     printed = run("mf validate-configs")
     assert "Successfully validated metrics against data warehouse (ERRORS: 0" in printed
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example[0].split()[3])
-def test_metrics_are_the_numbers_of_the_marts(example, run, demo_home):
+def test_metrics_are_the_numbers_of_the_marts(
+    example: tuple[str, str, str], run: Callable[[str], str], demo_home: Path
+) -> None:
     command, shown, sql = example
     printed = run(command)
     assert [line.rstrip() for line in printed.strip().splitlines()] == shown.strip().splitlines()
@@ -80,7 +85,7 @@ def test_metrics_are_the_numbers_of_the_marts(example, run, demo_home):
     assert table(printed) == [tuple(as_value(value) for value in row) for row in marts]
 
 
-def test_the_page_asks_for_every_kind_of_metric():
+def test_the_page_asks_for_every_kind_of_metric() -> None:
     asked = " ".join(command for command, _, _ in EXAMPLES)
     for metric in (
         *("retention_d60", "retention_unbounded", "retention_24h", "cohort_size"),
@@ -90,7 +95,7 @@ def test_the_page_asks_for_every_kind_of_metric():
         assert metric in re.split(r"[ ,]", asked), metric
 
 
-def test_what_is_not_published_is_not_asked(demo_home):
+def test_what_is_not_published_is_not_asked(demo_home: Path) -> None:
     assert query(
         Settings(home=demo_home),
         "select count(*) from duckdb_tables() where table_name = 'time_spine_daily'",

@@ -1,11 +1,14 @@
 """The twenty questions: real dbt analyses, run as they stand on the demo's published file."""
 
+from __future__ import annotations
+
 import json
 import os
 import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
@@ -23,12 +26,14 @@ MAY_BE_EMPTY = {"what_moved"}  # nothing has been restated by a first publicatio
 
 
 @pytest.fixture(scope="module")
-def settings(demo_home):
+def settings(demo_home: Path) -> Settings:
     return Settings(home=demo_home)
 
 
 @pytest.fixture(scope="module")
-def compiled(demo_home, tmp_path_factory):
+def compiled(
+    demo_home: Path, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[dict[str, str], dict[str, Any]]:
     """What dbt makes of the analyses with the target `published`, and its manifest."""
     target = tmp_path_factory.mktemp("compiled")
     done = subprocess.run(
@@ -53,16 +58,16 @@ def compiled(demo_home, tmp_path_factory):
     return {path.stem: path.read_text(encoding="utf-8") for path in files}, manifest
 
 
-def squeezed(text):
+def squeezed(text: str) -> str:
     return " ".join(text.split())
 
 
-def test_there_are_twenty_and_each_file_is_one_of_them():
+def test_there_are_twenty_and_each_file_is_one_of_them() -> None:
     assert len(QUESTIONS) == 20
     assert set(QUESTIONS) == {path.stem for path in ANALYSES.glob("*.sql")}
 
 
-def test_the_dbt_docs_ask_the_same_as_the_file():
+def test_the_dbt_docs_ask_the_same_as_the_file() -> None:
     listed = yaml.safe_load((ANALYSES / "analyses.yml").read_text(encoding="utf-8"))["analyses"]
     for entry in listed:
         question = QUESTIONS[entry["name"]]
@@ -70,7 +75,9 @@ def test_the_dbt_docs_ask_the_same_as_the_file():
         assert squeezed(entry["description"]) == squeezed(said)
 
 
-def test_dbt_compiles_them_to_the_sql_that_is_shown(compiled):
+def test_dbt_compiles_them_to_the_sql_that_is_shown(
+    compiled: tuple[dict[str, str], dict[str, Any]],
+) -> None:
     files, manifest = compiled
     assert files.keys() == QUESTIONS.keys()
     for name, text in files.items():
@@ -81,7 +88,9 @@ def test_dbt_compiles_them_to_the_sql_that_is_shown(compiled):
 
 
 @pytest.mark.parametrize("name", QUESTIONS)
-def test_it_has_an_answer(name, settings, compiled):
+def test_it_has_an_answer(
+    name: str, settings: Settings, compiled: tuple[dict[str, str], dict[str, Any]]
+) -> None:
     columns, rows = query(settings, QUESTIONS[name].sql)
     assert rows or name in MAY_BE_EMPTY
     assert len(set(columns)) == len(columns)
@@ -89,7 +98,7 @@ def test_it_has_an_answer(name, settings, compiled):
     assert query(settings, compiled[0][name])[1] == rows
 
 
-def test_an_answer_fits_the_mart(settings):
+def test_an_answer_fits_the_mart(settings: Settings) -> None:
     triangle = query(settings, find("retention_triangle").sql)[1]
     assert sum(row[2] for row in triangle if row[0] == "spike") == 47_731  # as the scorecard says
     passed = query(settings, find("passed_us_this_week").sql)[1]
@@ -97,7 +106,7 @@ def test_an_answer_fits_the_mart(settings):
     assert all(before is None or before > was for _, _, _, was, _, _, before, _ in passed)
 
 
-def test_the_intervals_of_channels_are_those_of_the_marts(settings):
+def test_the_intervals_of_channels_are_those_of_the_marts(settings: Settings) -> None:
     """The one formula that a question has of its own, against the curves' Wilson interval."""
     one_channel = find("channels_by_d30").sql.replace(
         "select * from marts.fct_cohort_retention_daily",
@@ -116,7 +125,7 @@ def test_the_intervals_of_channels_are_those_of_the_marts(settings):
     assert of_questions == {app_id: tuple(rest) for app_id, *rest in of_marts}
 
 
-def test_what_a_publication_adds_is_described_as_it_is(demo_home):
+def test_what_a_publication_adds_is_described_as_it_is(demo_home: Path) -> None:
     sources = yaml.safe_load(
         (PROJECT_ROOT / "dbt_project" / "models" / "published.yml").read_text(encoding="utf-8")
     )["sources"]
@@ -133,12 +142,12 @@ def test_what_a_publication_adds_is_described_as_it_is(demo_home):
             )
 
 
-def test_the_docs_show_what_the_demo_answers(settings):
+def test_the_docs_show_what_the_demo_answers(settings: Settings) -> None:
     shown = (PROJECT_ROOT / "docs" / "questions.md").read_text(encoding="utf-8")
     assert shown == page(settings), "run `make questions`"
 
 
-def test_the_command_lists_answers_and_prints_them(demo_home):
+def test_the_command_lists_answers_and_prints_them(demo_home: Path) -> None:
     assert afterhype(demo_home, "questions", "--csv").count("\n") == 21
     printed = afterhype(demo_home, "questions", "freshness", "--sql")
     assert printed.strip() == QUESTIONS["freshness"].sql
@@ -146,6 +155,6 @@ def test_the_command_lists_answers_and_prints_them(demo_home):
     assert answer.startswith("app_id,month_start,active,")
 
 
-def test_an_unknown_question_is_told():
+def test_an_unknown_question_is_told() -> None:
     with pytest.raises(ConfigurationError, match="no such question.*retention_triangle"):
         find("why")

@@ -1,5 +1,7 @@
 """README.md word for word, on the demo's home: what is typed runs, and prints what it says."""
 
+from __future__ import annotations
+
 import os
 import re
 import subprocess
@@ -11,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from flows.settings import PROJECT_ROOT
+from tests.presence import present
 
 README = (PROJECT_ROOT / "README.md").read_text(encoding="utf-8")
 SCHEDULE = slice(README.index("### Schedule it"), README.index("### Connect a BI tool"))
@@ -23,7 +26,7 @@ BLOCKS = re.findall(
 
 
 @pytest.fixture(scope="module")
-def checkout(demo_home, tmp_path_factory) -> Path:
+def checkout(demo_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder that looks like the checkout after `make demo`, with a zip of exports."""
     folder = tmp_path_factory.mktemp("checkout")
     (folder / ".venv" / "bin").mkdir(parents=True)
@@ -61,7 +64,7 @@ def serve(command: str, folder: Path) -> None:
         text=True,
     )
     try:
-        address = process.stdout.readline().split()[0]
+        address = present(process.stdout).readline().split()[0]
         with urllib.request.urlopen(address, timeout=30) as page:
             assert b"do the users stay?" in page.read()
     finally:
@@ -69,14 +72,14 @@ def serve(command: str, folder: Path) -> None:
         process.wait(30)
 
 
-def test_the_targets_of_make_are_there():
+def test_the_targets_of_make_are_there() -> None:
     for command in ("make demo", "make test"):
         assert f"$ {command} " in README
         planned = run(f"{command} --dry-run", PROJECT_ROOT)
         assert {"make demo": "afterhype demo", "make test": "-m pytest"}[command] in planned
 
 
-def test_every_block_that_is_typed_does_what_the_readme_says(checkout):
+def test_every_block_that_is_typed_does_what_the_readme_says(checkout: Path) -> None:
     for language, block in BLOCKS:
         if language == "python":
             run(f"{sys.executable} - <<'END'\n{block}END", checkout)

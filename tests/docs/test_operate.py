@@ -129,7 +129,7 @@ def receiver() -> Iterator[Receiver]:
 
 
 @pytest.fixture(scope="module")
-def shell(tmp_path_factory, receiver) -> Iterator[Shell]:
+def shell(tmp_path_factory: pytest.TempPathFactory, receiver: Receiver) -> Iterator[Shell]:
     folder = tmp_path_factory.mktemp("srv")
     write_exports(folder / "exports")
     shell = Shell(folder, free_port(), receiver.url, {}, [])
@@ -144,7 +144,7 @@ def shell(tmp_path_factory, receiver) -> Iterator[Shell]:
             os.killpg(process.pid, signal.SIGKILL)
 
 
-def test_the_page_word_for_word(shell, receiver):
+def test_the_page_word_for_word(shell: Shell, receiver: Receiver) -> None:
     printed = [shell.type(block) for block in blocks(PAGE) if block.marks[0] == "console"]
     everything = "\n".join(printed)
     assert [alert["alert"] for alert in receiver.received] == ["test"]
@@ -166,7 +166,7 @@ def test_the_page_word_for_word(shell, receiver):
     assert "20" in printed[-2]  # as many users under the new key
 
 
-def test_what_is_not_run_can_be_read_by_what_it_is_for():
+def test_what_is_not_run_can_be_read_by_what_it_is_for() -> None:
     others = [block for block in blocks(PAGE) if block.marks[0] != "console"]
     assert {block.marks[0] for block in others} == {"sh", "ini", "yaml", "json"}
     for block in others:
@@ -183,7 +183,7 @@ def test_what_is_not_run_can_be_read_by_what_it_is_for():
                 subprocess.run(["bash", "-n", "-c", block.text], check=True)
 
 
-def test_the_readme_types_nothing_that_the_page_does_not():
+def test_the_readme_types_nothing_that_the_page_does_not() -> None:
     """Its commands of the schedule are the page's, but for paths given as options."""
     text = README.read_text(encoding="utf-8")
     section = text[text.index("### Schedule it") : text.index("### Connect a BI tool")]

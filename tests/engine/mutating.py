@@ -10,7 +10,7 @@ from sqlglot import exp
 
 from tests.engine.recording import Recording, Statement
 
-_SWAPPED: Mapping[type[exp.Expression], type[exp.Expression]] = {
+_SWAPPED: Mapping[type[exp.Expr], type[exp.Expr]] = {
     exp.LT: exp.LTE,
     exp.LTE: exp.LT,
     exp.GT: exp.GTE,
@@ -26,7 +26,7 @@ _SWAPPED: Mapping[type[exp.Expression], type[exp.Expression]] = {
 }
 """What takes the same arguments and means something else."""
 
-Edit = Callable[[exp.Expression], exp.Expression | None]
+Edit = Callable[[exp.Expr], exp.Expr | None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,7 +60,7 @@ def mutants(recording: Recording) -> list[Mutant]:
         }
         for build in ("full", "by_arrival")
     }
-    found = []
+    found: list[Mutant] = []
     for (model, name), cte in (by_place["full"] | by_place["by_arrival"]).items():
         texts = {
             b: ctes[model, name].sql() for b, ctes in by_place.items() if (model, name) in ctes
@@ -88,9 +88,7 @@ def mutated(recording: Recording, mutant: Mutant) -> Recording | None:
     return None if new == recording else new
 
 
-def _of_cte(
-    model: str, cte: str, query: exp.Expression, builds: tuple[str, ...]
-) -> Iterator[Mutant]:
+def _of_cte(model: str, cte: str, query: exp.Expr, builds: tuple[str, ...]) -> Iterator[Mutant]:
     for kind, edit in EDITS.items():
         for place, (before, after) in enumerate(_changes(query, edit)):
             yield Mutant(
@@ -104,7 +102,7 @@ def _of_cte(
             )
 
 
-def _changes(query: exp.Expression, edit: Edit) -> Iterator[tuple[str, str]]:
+def _changes(query: exp.Expr, edit: Edit) -> Iterator[tuple[str, str]]:
     for node in list(query.walk()):
         if (changed := edit(node)) is not None:
             yield node.sql("duckdb"), changed.sql("duckdb")
@@ -134,12 +132,12 @@ def _edited(statement: Statement, mutant: Mutant) -> Statement:
     return Statement(model=statement.model, sql=sql)
 
 
-def _ctes(statement: Statement) -> Iterator[tuple[str, exp.Expression]]:
+def _ctes(statement: Statement) -> Iterator[tuple[str, exp.Expr]]:
     for part in sqlglot.parse(statement.sql, read="duckdb"):
         yield from _ctes_of(part)
 
 
-def _ctes_of(part: exp.Expression | None) -> Iterator[tuple[str, exp.Expression]]:
+def _ctes_of(part: exp.Expr | None) -> Iterator[tuple[str, exp.Expr]]:
     """The CTEs that do something: those that only import a model are left alone."""
     for cte in part.find_all(exp.CTE) if part is not None else ():
         query = cte.this
@@ -155,30 +153,30 @@ def _short(sql: str) -> str:
 # -- what somebody might do by mistake -------------------------------------------------------------
 
 
-def _swap(node: exp.Expression) -> exp.Expression | None:
+def _swap(node: exp.Expr) -> exp.Expr | None:
     other = _SWAPPED.get(type(node))
     return other(**{name: _copied(value) for name, value in node.args.items()}) if other else None
 
 
 def _copied(value: object) -> object:
-    if isinstance(value, exp.Expression):
+    if isinstance(value, exp.Expr):
         return value.copy()
     return [_copied(one) for one in value] if isinstance(value, list) else value
 
 
-def _drop_condition(node: exp.Expression) -> exp.Expression | None:
+def _drop_condition(node: exp.Expr) -> exp.Expr | None:
     return node.left.copy() if isinstance(node, exp.And) else None
 
 
-def _drop_first_condition(node: exp.Expression) -> exp.Expression | None:
+def _drop_first_condition(node: exp.Expr) -> exp.Expr | None:
     return node.right.copy() if isinstance(node, exp.And) else None
 
 
-def _drop_where(node: exp.Expression) -> exp.Expression | None:
+def _drop_where(node: exp.Expr) -> exp.Expr | None:
     return exp.Where(this=exp.true()) if isinstance(node, exp.Where) else None
 
 
-def _other_join(node: exp.Expression) -> exp.Expression | None:
+def _other_join(node: exp.Expr) -> exp.Expr | None:
     if not isinstance(node, exp.Join) or node.args.get("kind") == "CROSS":
         return None
     changed = node.copy()
@@ -193,7 +191,7 @@ def _other_join(node: exp.Expression) -> exp.Expression | None:
     return changed
 
 
-def _other_union(node: exp.Expression) -> exp.Expression | None:
+def _other_union(node: exp.Expr) -> exp.Expr | None:
     if not isinstance(node, exp.Union):
         return None
     changed = node.copy()
@@ -201,7 +199,7 @@ def _other_union(node: exp.Expression) -> exp.Expression | None:
     return changed
 
 
-def _off_by_one(node: exp.Expression) -> exp.Expression | None:
+def _off_by_one(node: exp.Expr) -> exp.Expr | None:
     if not isinstance(node, exp.Literal) or node.is_string or not node.this.isdigit():
         return None
     if isinstance(node.parent, exp.DataType | exp.DataTypeParam | exp.Neg):
@@ -209,15 +207,15 @@ def _off_by_one(node: exp.Expression) -> exp.Expression | None:
     return exp.Literal.number(int(node.this) + 1)
 
 
-def _other_sign(node: exp.Expression) -> exp.Expression | None:
+def _other_sign(node: exp.Expr) -> exp.Expr | None:
     return node.this.copy() if isinstance(node, exp.Neg) else None
 
 
-def _no_fallback(node: exp.Expression) -> exp.Expression | None:
+def _no_fallback(node: exp.Expr) -> exp.Expr | None:
     return node.this.copy() if isinstance(node, exp.Coalesce) else None
 
 
-def _negate(node: exp.Expression) -> exp.Expression | None:
+def _negate(node: exp.Expr) -> exp.Expr | None:
     if isinstance(node, exp.Is) and isinstance(node.expression, exp.Null):
         return exp.not_(node.copy()) if not isinstance(node.parent, exp.Not) else None
     if isinstance(node, exp.Not) and isinstance(node.this, exp.Is):
@@ -225,7 +223,7 @@ def _negate(node: exp.Expression) -> exp.Expression | None:
     return None
 
 
-def _other_order(node: exp.Expression) -> exp.Expression | None:
+def _other_order(node: exp.Expr) -> exp.Expr | None:
     if not isinstance(node, exp.Ordered):
         return None
     changed = node.copy()
@@ -233,11 +231,11 @@ def _other_order(node: exp.Expression) -> exp.Expression | None:
     return changed
 
 
-def _ignore_the_zone(node: exp.Expression) -> exp.Expression | None:
+def _ignore_the_zone(node: exp.Expr) -> exp.Expr | None:
     return node.this.copy() if isinstance(node, exp.AtTimeZone) else None
 
 
-def _drop_partition(node: exp.Expression) -> exp.Expression | None:
+def _drop_partition(node: exp.Expr) -> exp.Expr | None:
     if not isinstance(node, exp.Window) or len(node.args.get("partition_by") or ()) < 2:
         return None
     changed = node.copy()
@@ -245,13 +243,13 @@ def _drop_partition(node: exp.Expression) -> exp.Expression | None:
     return changed
 
 
-def _not_equal(node: exp.Expression) -> exp.Expression | None:
+def _not_equal(node: exp.Expr) -> exp.Expr | None:
     if not isinstance(node, exp.EQ) or not isinstance(node.expression, exp.Literal | exp.Neg):
         return None
     return exp.NEQ(this=node.this.copy(), expression=node.expression.copy())
 
 
-def _drop_distinct(node: exp.Expression) -> exp.Expression | None:
+def _drop_distinct(node: exp.Expr) -> exp.Expr | None:
     if not isinstance(node, exp.Select) or not node.args.get("distinct"):
         return None
     changed = node.copy()

@@ -17,7 +17,7 @@ def shrink(world: World, fails: Callable[[World], bool]) -> World:
     while smaller:
         smaller = False
         for candidate in _smaller(world):
-            if fails(candidate):
+            if candidate != world and fails(candidate):
                 world, smaller = candidate, True
                 break
     return world

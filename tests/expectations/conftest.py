@@ -1,5 +1,8 @@
 """A warehouse on which every check passes, to be broken by one test at a time."""
 
+from __future__ import annotations
+
+from collections.abc import Iterator
 from pathlib import Path
 
 import duckdb
@@ -11,7 +14,7 @@ FIXTURES = Path(__file__).parent.parent / "fixtures" / "quality"
 
 
 @pytest.fixture
-def warehouse(tmp_path):
+def warehouse(tmp_path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     with duckdb.connect(str(tmp_path / "warehouse.duckdb")) as con:
         create_schemas(con)
         con.execute((FIXTURES / "good_raw.sql").read_text())
@@ -21,7 +24,7 @@ def warehouse(tmp_path):
 
 
 @pytest.fixture
-def empty_warehouse(tmp_path):
+def empty_warehouse(tmp_path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     """The raw contract without a row, and the marts that come of it."""
     with duckdb.connect(str(tmp_path / "empty.duckdb")) as con:
         create_schemas(con)

@@ -1,9 +1,14 @@
 """Each check passes on good data and finds the one thing it is there for."""
 
-from collections import Counter
+from __future__ import annotations
 
+from collections import Counter
+from typing import Any
+
+import duckdb
 import pytest
 
+from expectations.checks import Check
 from expectations.suites import mart_suites, raw_suites
 
 SUITES = {suite.name: suite for suite in (*raw_suites(), *mart_suites())}
@@ -41,11 +46,11 @@ MANY_EVENTS = """
 """
 
 
-def repeat_row(table):
+def repeat_row(table: str) -> str:
     return f"insert into {table} select * from {table} limit 1"
 
 
-def damaged_periods(period, n):
+def damaged_periods(period: str, n: str) -> list[tuple[str, str, str]]:
     """What breaks the triangle of weeks or of months."""
     mart = f"fct_cohort_retention_{period}ly"
     table = f"marts.{mart}"
@@ -623,13 +628,15 @@ PROVOCATIONS = [
 ]
 
 
-def check_named(suite_name, beginning):
+def check_named(suite_name: str, beginning: str) -> Check:
     named = [c for c in SUITES[suite_name].checks if c.expectation.startswith(beginning)]
     assert named, f"{suite_name} has no check that begins with {beginning!r}"
     return min(named, key=lambda check: len(check.expectation))
 
 
-def violations(con, suite_name, check):
+def violations(
+    con: duckdb.DuckDBPyConnection, suite_name: str, check: Check
+) -> list[dict[str, Any]]:
     suite = SUITES[suite_name]
     for query in suite.prepare:
         con.execute(query)
@@ -639,13 +646,20 @@ def violations(con, suite_name, check):
 
 
 @pytest.mark.parametrize(("suite_name", "check"), CHECKS, ids=lambda value: str(value)[:60])
-def test_a_check_passes_on_good_data_and_on_none(warehouse, empty_warehouse, suite_name, check):
+def test_a_check_passes_on_good_data_and_on_none(
+    warehouse: duckdb.DuckDBPyConnection,
+    empty_warehouse: duckdb.DuckDBPyConnection,
+    suite_name: str,
+    check: Check,
+) -> None:
     assert violations(warehouse, suite_name, check) == []
     assert violations(empty_warehouse, suite_name, check) == []
 
 
 @pytest.mark.parametrize(("suite_name", "beginning", "damage"), PROVOCATIONS)
-def test_a_check_finds_what_it_is_there_for(warehouse, suite_name, beginning, damage):
+def test_a_check_finds_what_it_is_there_for(
+    warehouse: duckdb.DuckDBPyConnection, suite_name: str, beginning: str, damage: str
+) -> None:
     warehouse.execute(damage)
     found = violations(warehouse, suite_name, check_named(suite_name, beginning))
     assert found
@@ -654,12 +668,12 @@ def test_a_check_finds_what_it_is_there_for(warehouse, suite_name, beginning, da
         assert all(row["unexpected_count"] >= 0 for row in found)
 
 
-def test_every_check_is_provoked():
+def test_every_check_is_provoked() -> None:
     provoked = {(suite, check_named(suite, name).expectation) for suite, name, _ in PROVOCATIONS}
     assert {(suite, check.expectation) for suite, check in CHECKS} == provoked
 
 
-def test_no_two_checks_of_a_suite_say_the_same():
+def test_no_two_checks_of_a_suite_say_the_same() -> None:
     repeated = Counter((suite, check.expectation) for suite, check in CHECKS)
     assert max(repeated.values()) == 1
 
@@ -671,7 +685,9 @@ def test_no_two_checks_of_a_suite_say_the_same():
         *("author", "author_key", "review_id"),
     ],
 )
-def test_columns_that_identify_users_are_told_from_counts(warehouse, column):
+def test_columns_that_identify_users_are_told_from_counts(
+    warehouse: duckdb.DuckDBPyConnection, column: str
+) -> None:
     check = SUITES["marts_privacy"].checks[0]
     kind = "uuid" if column == "uuid" else "varchar"
     warehouse.execute(
@@ -680,7 +696,9 @@ def test_columns_that_identify_users_are_told_from_counts(warehouse, column):
     assert [row["column_name"] for row in violations(warehouse, "marts_privacy", check)] == [column]
 
 
-def test_an_event_repeated_in_a_quarantined_extract_is_no_duplicate(warehouse):
+def test_an_event_repeated_in_a_quarantined_extract_is_no_duplicate(
+    warehouse: duckdb.DuckDBPyConnection,
+) -> None:
     warehouse.execute(
         """
         insert into raw.extracts select * replace ('e0' as extract_id, 'quarantined' as status)
@@ -691,7 +709,7 @@ def test_an_event_repeated_in_a_quarantined_extract_is_no_duplicate(warehouse):
     assert violations(warehouse, "raw_events", check_named("raw_events", "no event id")) == []
 
 
-def test_a_cumulative_export_is_no_old_file(warehouse):
+def test_a_cumulative_export_is_no_old_file(warehouse: duckdb.DuckDBPyConnection) -> None:
     warehouse.execute(
         """
         update raw.extracts set rows_duplicate = 94, rows_seen = 100 where kind = 'events';

@@ -1,20 +1,26 @@
 """The live feed, against a server that misbehaves."""
 
+from __future__ import annotations
+
 import re
 import socket
 import time
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from pathlib import Path
 
 import httpx
 import pytest
 import stamina
+from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
 from flows.extract import apple_charts
 from flows.extract.apple_charts import NetworkDown, fetch_charts, raise_if_network_is_down
 from flows.settings import Settings
 from flows.sources import ChartFeed
+from tests.presence import present
 
 NOW = datetime(2026, 1, 6, 10, 7)
 PATH = "/api/v2/us/apps/top-free/25/apps.json"
@@ -22,27 +28,31 @@ FEED = ChartFeed(name="live", feed="apple_rss", storefronts=["us"], charts=["top
 
 
 @pytest.fixture(autouse=True)
-def _no_waiting():
+def _no_waiting() -> Iterator[None]:
     stamina.set_testing(True, attempts=3)
     yield
     stamina.set_testing(False)
 
 
 @pytest.fixture
-def settings(tmp_path, httpserver):
+def settings(tmp_path: Path, httpserver: HTTPServer) -> Settings:
     return Settings(home=tmp_path, apple_rss_base_url=httpserver.url_for("").rstrip("/"))
 
 
-def test_a_payload_is_archived_byte_for_byte(settings, httpserver):
+def test_a_payload_is_archived_byte_for_byte(settings: Settings, httpserver: HTTPServer) -> None:
     body = b'{"feed" : {}}\n not even JSON'
     httpserver.expect_request(PATH).respond_with_data(body)
     (fetch,) = fetch_charts(FEED, settings, NOW)
     assert (fetch.error, fetch.fetched_at) == (None, NOW)
-    assert fetch.path.read_bytes() == body
-    assert fetch.path.is_relative_to(settings.archive_dir / "apple_rss" / "us" / "top-free")
+    assert present(fetch.path).read_bytes() == body
+    assert present(fetch.path).is_relative_to(
+        settings.archive_dir / "apple_rss" / "us" / "top-free"
+    )
 
 
-def test_results_come_in_the_order_asked_for_and_one_failure_spoils_no_other(settings, httpserver):
+def test_results_come_in_the_order_asked_for_and_one_failure_spoils_no_other(
+    settings: Settings, httpserver: HTTPServer
+) -> None:
     feed = FEED.model_copy(
         update={"storefronts": ("us", "jp"), "charts": ("top-free", "top-paid"), "limit": 10}
     )
@@ -65,7 +75,9 @@ def test_results_come_in_the_order_asked_for_and_one_failure_spoils_no_other(set
 
 
 @pytest.mark.parametrize("status", [429, 500, 503])
-def test_a_busy_server_is_asked_again(settings, httpserver, status):
+def test_a_busy_server_is_asked_again(
+    settings: Settings, httpserver: HTTPServer, status: int
+) -> None:
     answers = [Response(status=status, headers={"Retry-After": "1"}), Response(b"{}")]
     httpserver.expect_request(PATH).respond_with_handler(lambda _: answers.pop(0))
     (fetch,) = fetch_charts(FEED, settings, NOW)
@@ -73,7 +85,7 @@ def test_a_busy_server_is_asked_again(settings, httpserver, status):
     assert answers == []
 
 
-def test_patience_has_an_end(settings, httpserver):
+def test_patience_has_an_end(settings: Settings, httpserver: HTTPServer) -> None:
     asked = []
 
     def refuse(request: Request) -> Response:
@@ -88,7 +100,9 @@ def test_patience_has_an_end(settings, httpserver):
         raise_if_network_is_down(fetches)
 
 
-def test_what_is_not_there_is_not_asked_for_again(settings, httpserver):
+def test_what_is_not_there_is_not_asked_for_again(
+    settings: Settings, httpserver: HTTPServer
+) -> None:
     asked = []
 
     def refuse(request: Request) -> Response:
@@ -101,7 +115,9 @@ def test_what_is_not_there_is_not_asked_for_again(settings, httpserver):
     assert len(asked) == 1
 
 
-def test_where_a_limit_is_refused_less_is_asked_for(settings, httpserver):
+def test_where_a_limit_is_refused_less_is_asked_for(
+    settings: Settings, httpserver: HTTPServer
+) -> None:
     asked = []
 
     def answer(request: Request) -> Response:
@@ -113,13 +129,15 @@ def test_where_a_limit_is_refused_less_is_asked_for(settings, httpserver):
     (fetch,) = fetch_charts(feed, settings, NOW)
     assert asked == [100, 50, 25]
     assert (fetch.error, fetch.limit) == (None, 25)
-    assert fetch.url.endswith("/us/apps/top-free/25/apps.json")
+    assert present(fetch.url).endswith("/us/apps/top-free/25/apps.json")
 
 
-def test_a_body_that_trickles_is_given_up(settings, httpserver, monkeypatch):
+def test_a_body_that_trickles_is_given_up(
+    settings: Settings, httpserver: HTTPServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(apple_charts, "LONGEST_ANSWER_SECONDS", 0.2)
 
-    def trickle():
+    def trickle() -> Iterator[bytes]:
         for _ in range(50):
             time.sleep(0.02)
             yield b" "
@@ -130,7 +148,9 @@ def test_a_body_that_trickles_is_given_up(settings, httpserver, monkeypatch):
     assert fetch.is_network_error
 
 
-def test_a_body_without_an_end_is_no_chart(settings, httpserver, monkeypatch):
+def test_a_body_without_an_end_is_no_chart(
+    settings: Settings, httpserver: HTTPServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(apple_charts, "LARGEST_ANSWER_BYTES", 1000)
     httpserver.expect_request(PATH).respond_with_data(b"x" * 5000)
     (fetch,) = fetch_charts(FEED, settings, NOW)
@@ -138,43 +158,48 @@ def test_a_body_without_an_end_is_no_chart(settings, httpserver, monkeypatch):
     assert not fetch.is_network_error
 
 
-def test_redirects_in_a_circle_end(settings, httpserver):
+def test_redirects_in_a_circle_end(settings: Settings, httpserver: HTTPServer) -> None:
     httpserver.expect_request(PATH).respond_with_data(
         status=302, headers={"Location": httpserver.url_for(PATH)}
     )
     (fetch,) = fetch_charts(FEED, settings, NOW)
-    assert fetch.error.startswith("TooManyRedirects")
+    assert present(fetch.error).startswith("TooManyRedirects")
 
 
-def test_nobody_there(settings):
+def test_nobody_there(settings: Settings) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     nobody = settings.model_copy(update={"apple_rss_base_url": f"http://127.0.0.1:{port}"})
     (fetch,) = fetch_charts(FEED, nobody, NOW)
     assert fetch.path is None
-    assert fetch.error.startswith("ConnectError")
+    assert present(fetch.error).startswith("ConnectError")
     assert fetch.is_network_error
 
 
-def test_a_body_that_stops_half_way_is_a_failure(settings, cut_connections):
+def test_a_body_that_stops_half_way_is_a_failure(settings: Settings, cut_connections: str) -> None:
     asked = settings.model_copy(update={"apple_rss_base_url": cut_connections})
     (fetch,) = fetch_charts(FEED, asked, NOW)
-    assert fetch.error.startswith("RemoteProtocolError")
+    assert present(fetch.error).startswith("RemoteProtocolError")
     assert list(settings.archive_dir.rglob("*.json")) == []
 
 
-def test_a_server_too_slow_is_given_up(settings, httpserver, monkeypatch):
+def test_a_server_too_slow_is_given_up(
+    settings: Settings, httpserver: HTTPServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(apple_charts, "_TIMEOUT", httpx.Timeout(0.1))
-    httpserver.expect_request(PATH).respond_with_handler(
-        lambda _: (time.sleep(0.5), Response(b"{}"))[1]
-    )
+
+    def answer(_: Request) -> Response:
+        time.sleep(0.5)
+        return Response(b"{}")
+
+    httpserver.expect_request(PATH).respond_with_handler(answer)
     (fetch,) = fetch_charts(FEED, settings, NOW)
-    assert fetch.error.startswith("ReadTimeout")
+    assert present(fetch.error).startswith("ReadTimeout")
 
 
-def test_a_server_that_says_when_is_believed_up_to_a_minute():
-    def error(**headers):
+def test_a_server_that_says_when_is_believed_up_to_a_minute() -> None:
+    def error(**headers: str) -> httpx.HTTPStatusError:
         response = httpx.Response(429, headers=headers, request=httpx.Request("GET", "http://x"))
         return httpx.HTTPStatusError("busy", request=response.request, response=response)
 
@@ -184,6 +209,8 @@ def test_a_server_that_says_when_is_believed_up_to_a_minute():
     assert delay(error(**{"Retry-After": "whenever"})) is True
     assert delay(error()) is True
     soon = format_datetime(datetime.now(UTC) + timedelta(seconds=30), usegmt=True)
-    assert timedelta(seconds=20) < delay(error(**{"Retry-After": soon})) <= timedelta(seconds=30)
+    waited = delay(error(**{"Retry-After": soon}))
+    assert isinstance(waited, timedelta)
+    assert timedelta(seconds=20) < waited <= timedelta(seconds=30)
     assert delay(error(**{"Retry-After": "Tue, 06 Jan 2026 10:00:00"})) == timedelta(0)
     assert delay(ValueError()) is False

@@ -1,10 +1,16 @@
 """Extracts in buckets: a real S3 API on loopback, from which DuckDB reads by itself."""
 
+from __future__ import annotations
+
 import gzip
 import io
 import json
 import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
+from typing import Any, Protocol
 
 import boto3
 import duckdb
@@ -13,6 +19,7 @@ import pytest
 from moto.moto_api._internal import mock_random
 from moto.s3.models import s3_backends
 from prefect.blocks.system import Secret
+from pytest_httpserver import HTTPServer
 
 from flows.errors import ConfigurationError, ExtractError
 from flows.extensions import load_extension
@@ -20,7 +27,7 @@ from flows.extract import credentials
 from flows.extract.buckets import open_remote
 from flows.extract.places import Places
 from flows.land import ledger
-from flows.land.source import land_files
+from flows.land.source import SourceLanding, land_files
 from flows.settings import Settings
 from flows.sources import EventSource, Storage
 from flows.warehouse import connect, create_schemas
@@ -31,14 +38,16 @@ ROWS = "who,at,what,id\n"
 
 
 @pytest.fixture
-def requests(s3_server, monkeypatch):
+def requests(s3_server: str, monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str | None]]:
     """The requests since the test began."""
-    seen = []
+    seen: list[tuple[str, str | None]] = []
     backend = s3_backends["123456789012"]["aws"]
     for name in ("get_object", "head_object", "list_objects"):
         inner = getattr(type(backend), name)
 
-        def counted(self, *args, _inner=inner, _name=name, **kwargs):
+        def counted(
+            self: object, *args: Any, _inner: Any = inner, _name: str = name, **kwargs: Any
+        ) -> Any:
             seen.append((_name, args[1] if len(args) > 1 else kwargs.get("key_name")))
             return _inner(self, *args, **kwargs)
 
@@ -46,8 +55,20 @@ def requests(s3_server, monkeypatch):
     return seen
 
 
+@dataclass
+class Bucket:
+    """``bucket(key, content)``: put an object into a bucket of this name."""
+
+    client: Any
+    name: str
+
+    def __call__(self, key: str, content: str | bytes) -> None:
+        body = content if isinstance(content, bytes) else content.encode()
+        self.client.put_object(Bucket=self.name, Key=key, Body=body)
+
+
 @pytest.fixture
-def bucket(s3_server, monkeypatch, tmp_path):
+def bucket(s3_server: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Bucket:
     """A fresh bucket, with credentials in the environment."""
     for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3"):
         monkeypatch.delenv(name, raising=False)
@@ -60,26 +81,25 @@ def bucket(s3_server, monkeypatch, tmp_path):
     name = f"exports-{mock_random.get_random_hex(8)}"
     client.create_bucket(Bucket=name)
 
-    def put(key, content):
-        body = content if isinstance(content, bytes) else content.encode()
-        client.put_object(Bucket=name, Key=key, Body=body)
-
-    put.name = name
-    return put
+    return Bucket(client, name)
 
 
 @pytest.fixture
-def con(tmp_path):
+def con(tmp_path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     with connect(Settings(home=tmp_path / "home")) as con:
         create_schemas(con)
         yield con
 
 
-@pytest.fixture
-def land(con, tmp_path, s3_server, bucket):
+class Land(Protocol):
     """``land("*.csv")``: land what matches in the bucket."""
 
-    def land_all(pattern, **options):
+    def __call__(self, pattern: str, **options: Any) -> SourceLanding: ...
+
+
+@pytest.fixture
+def land(con: duckdb.DuckDBPyConnection, tmp_path: Path, s3_server: str, bucket: Bucket) -> Land:
+    def land_all(pattern: str, **options: Any) -> SourceLanding:
         told = {
             "format": "custom",
             "reader": {"type": "csv"},
@@ -102,11 +122,16 @@ def land(con, tmp_path, s3_server, bucket):
     return land_all
 
 
-def row(number):
+def row(number: object) -> str:
     return f"u{number},2026-01-01,open,{number}\n"
 
 
-def test_land_nothing_new_then_one_new_object(con, land, bucket, requests):
+def test_land_nothing_new_then_one_new_object(
+    con: duckdb.DuckDBPyConnection,
+    land: Land,
+    bucket: Bucket,
+    requests: list[tuple[str, str | None]],
+) -> None:
     bucket("events/1.csv", ROWS + row(1) + row(2))
     bucket("events/2.csv.gz", gzip.compress((ROWS + row(3)).encode()))
     bucket("other/3.csv", ROWS + row(4))
@@ -131,7 +156,9 @@ def test_land_nothing_new_then_one_new_object(con, land, bucket, requests):
     assert {key for name, key in requests if name != "list_objects"} == {"events/4.csv"}
 
 
-def test_a_changed_object_is_read_again_and_only_what_is_new_lands(land, bucket):
+def test_a_changed_object_is_read_again_and_only_what_is_new_lands(
+    land: Land, bucket: Bucket
+) -> None:
     bucket("events/1.csv", ROWS + row(1))
     land("events/*")
     bucket("events/1.csv", ROWS + row(1) + row(2))
@@ -139,7 +166,12 @@ def test_a_changed_object_is_read_again_and_only_what_is_new_lands(land, bucket)
     assert (changed.rows_landed, changed.rows_duplicate) == (1, 1)
 
 
-def test_duckdb_reads_parquet_in_the_bucket_and_zips_by_way_of_a_copy(con, land, bucket, tmp_path):
+def test_duckdb_reads_parquet_in_the_bucket_and_zips_by_way_of_a_copy(
+    con: duckdb.DuckDBPyConnection,
+    land: Land,
+    bucket: Bucket,
+    tmp_path: Path,
+) -> None:
     duckdb.execute(
         "copy (select 'u' || i as who, timestamp '2026-01-01' as at, 'open' as what, i as id "
         f"from range(1000) t(i)) to '{tmp_path}/a.parquet'"
@@ -156,13 +188,15 @@ def test_duckdb_reads_parquet_in_the_bucket_and_zips_by_way_of_a_copy(con, land,
 @pytest.mark.parametrize(
     "key", ["a b.csv", "a+b.csv", "é.csv", "a%20b.csv", "a?b.csv", "a[1].csv", "a#1.csv", "a'b.csv"]
 )
-def test_any_name_of_an_object_is_read(land, bucket, key):
+def test_any_name_of_an_object_is_read(land: Land, bucket: Bucket, key: str) -> None:
     bucket(f"odd/{key}", ROWS + row(1))
     landing = land("odd/*")
     assert (landing.failed, landing.rows_landed) == ((), 1)
 
 
-def test_a_vendor_s_format_and_other_encodings(con, land, bucket):
+def test_a_vendor_s_format_and_other_encodings(
+    con: duckdb.DuckDBPyConnection, land: Land, bucket: Bucket
+) -> None:
     event = {"event": "Open", "properties": {"time": 1767603600, "distinct_id": "a"}}
     bucket("mp/1.json.gz", gzip.compress(json.dumps(event).encode()))
     assert land("mp/*", format="mixpanel", reader=None, columns={}).rows_landed == 1
@@ -171,7 +205,9 @@ def test_a_vendor_s_format_and_other_encodings(con, land, bucket):
     assert (landing.failed, landing.rows_landed) == ((), 1)
 
 
-def test_a_gzip_that_is_cut_off_is_named(con, land, bucket):
+def test_a_gzip_that_is_cut_off_is_named(
+    con: duckdb.DuckDBPyConnection, land: Land, bucket: Bucket
+) -> None:
     whole = gzip.compress((ROWS + "".join(map(row, range(5000)))).encode())
     bucket("events/cut.csv.gz", whole[: len(whole) // 2])
     bucket("events/good.csv", ROWS + row(1))
@@ -182,7 +218,7 @@ def test_a_gzip_that_is_cut_off_is_named(con, land, bucket):
 
 
 @pytest.fixture
-def suspicious(s3_server, bucket):
+def suspicious(s3_server: str, bucket: Bucket) -> Iterator[None]:
     """A server that checks who asks; without this, moto answers everybody."""
     del bucket  # made while anybody might
     httpx.post(f"{s3_server}/moto-api/reset-auth", content="0").raise_for_status()
@@ -191,7 +227,11 @@ def suspicious(s3_server, bucket):
 
 
 @pytest.mark.usefixtures("suspicious")
-def test_wrong_credentials_are_a_clear_error_without_the_secret(con, land, caplog):
+def test_wrong_credentials_are_a_clear_error_without_the_secret(
+    con: duckdb.DuckDBPyConnection,
+    land: Land,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     landing = land("*.csv")
     (message,) = landing.failed
     assert "access denied. Check the credentials (docs/object-stores.md" in message
@@ -199,14 +239,20 @@ def test_wrong_credentials_are_a_clear_error_without_the_secret(con, land, caplo
     assert con.execute("select count(*) from raw.extracts").fetchone() == (0,)
 
 
-def test_no_credentials_at_all(bucket, monkeypatch):
+def test_no_credentials_at_all(bucket: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
     with pytest.raises(ConfigurationError, match="no AWS credentials were found"):
         open_remote(f"s3://{bucket.name}/*", Storage())
 
 
 @pytest.mark.usefixtures("prefect_server")
-def test_credentials_of_a_prefect_block(s3_server, bucket, monkeypatch, con, tmp_path):
+def test_credentials_of_a_prefect_block(
+    s3_server: str,
+    bucket: Bucket,
+    monkeypatch: pytest.MonkeyPatch,
+    con: duckdb.DuckDBPyConnection,
+    tmp_path: Path,
+) -> None:
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
     monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
     told = {"access_key_id": "test-key", "secret_access_key": "from-the-block"}
@@ -229,13 +275,15 @@ def test_credentials_of_a_prefect_block(s3_server, bucket, monkeypatch, con, tmp
         credentials.aws(Storage(credentials="secret/nobody"))
 
 
-def test_no_such_bucket(s3_server, bucket, con):
+def test_no_such_bucket(s3_server: str, bucket: Bucket, con: duckdb.DuckDBPyConnection) -> None:
     remote = open_remote("s3://not-there-at-all/*", Storage(endpoint=s3_server))
     with pytest.raises(ExtractError, match="no such bucket"):
         remote.find("s3://not-there-at-all/*.csv")
 
 
-def test_the_secret_is_nowhere_in_what_duckdb_shows(s3_server, bucket, con):
+def test_the_secret_is_nowhere_in_what_duckdb_shows(
+    s3_server: str, bucket: Bucket, con: duckdb.DuckDBPyConnection
+) -> None:
     open_remote(f"s3://{bucket.name}/*", Storage(endpoint=s3_server)).let_duckdb_read(con)
     shown = con.execute("select * from duckdb_secrets()").fetchall()
     assert SECRET not in str(shown)
@@ -243,8 +291,13 @@ def test_the_secret_is_nowhere_in_what_duckdb_shows(s3_server, bucket, con):
 
 
 def test_twenty_thousand_objects_of_which_ten_are_new_cost_ten_reads(
-    con, land, bucket, requests, s3_server, tmp_path
-):
+    con: duckdb.DuckDBPyConnection,
+    land: Land,
+    bucket: Bucket,
+    requests: list[tuple[str, str | None]],
+    s3_server: str,
+    tmp_path: Path,
+) -> None:
     backend = s3_backends["123456789012"]["aws"]
     for number in range(20_000):
         backend.put_object(bucket.name, f"many/{number:05}.csv", f"{ROWS}{row(number)}".encode())
@@ -278,7 +331,12 @@ def test_twenty_thousand_objects_of_which_ten_are_new_cost_ten_reads(
     assert set(read) == {f"many/{number:05}.csv" for number in range(10)}
 
 
-def test_google_s_buckets_are_listed_and_read_with_a_token(con, httpserver, monkeypatch, tmp_path):
+def test_google_s_buckets_are_listed_and_read_with_a_token(
+    con: duckdb.DuckDBPyConnection,
+    httpserver: HTTPServer,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
     monkeypatch.setattr(credentials, "google_token", lambda _: "token-of-the-day")
     content = (ROWS + row(1)).encode()
     listing = f"""<?xml version="1.0"?>
@@ -304,7 +362,9 @@ def test_google_s_buckets_are_listed_and_read_with_a_token(con, httpserver, monk
     assert land_files(con, source, settings, NOW).known == 1
 
 
-def test_web_files_are_read_by_their_address(con, tmp_path, httpserver):
+def test_web_files_are_read_by_their_address(
+    con: duckdb.DuckDBPyConnection, tmp_path: Path, httpserver: HTTPServer
+) -> None:
     httpserver.expect_request("/a.csv").respond_with_data(
         ROWS + row(1), headers={"ETag": '"1"', "Last-Modified": "Mon, 05 Jan 2026 10:00:00 GMT"}
     )
@@ -320,13 +380,13 @@ def test_web_files_are_read_by_their_address(con, tmp_path, httpserver):
     assert land_files(con, source, settings, NOW).known == 1
 
 
-def test_a_web_server_is_not_listed():
+def test_a_web_server_is_not_listed() -> None:
     remote = open_remote("https://example.com/a/*.csv", Storage())
     with pytest.raises(ConfigurationError, match="name each file"):
         remote.find("https://example.com/a/*.csv")
 
 
-def test_a_missing_extension_says_what_to_install():
+def test_a_missing_extension_says_what_to_install() -> None:
     with (
         duckdb.connect() as con,
         pytest.raises(ConfigurationError, match=r"pip install duckdb-extension-spatial==1\.5\.5"),

@@ -1,41 +1,51 @@
 """Taking extracts apart: archives, packed text, other encodings."""
 
+from __future__ import annotations
+
 import gzip
 import io
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Protocol
 
 import pytest
 
 from flows.errors import ExtractError
-from flows.extract.found import found_file
-from flows.extract.places import Places
 from flows.extract.unpack import local_only, unpacked
 from flows.sources import ChartFiles
+from tests.presence import extracts_of
+
+
+class Unpack(Protocol):
+    """``unpack(name, content)``: the parts as (name within the archive, text)."""
+
+    def __call__(
+        self, name: str, content: bytes, encoding: str | None = None
+    ) -> list[tuple[str | None, str]]: ...
 
 
 @pytest.fixture
-def unpack(tmp_path):
-    """``unpack(name, content)``: the parts as (name within the archive, text)."""
-
-    def of(name, content, encoding=None):
+def unpack(tmp_path: Path) -> Iterator[Unpack]:
+    def of(name: str, content: bytes, encoding: str | None = None) -> list[tuple[str | None, str]]:
         path = tmp_path / name
         path.write_bytes(content)
         source = ChartFiles(name="s", uri=str(path), format="apple_rss")
-        extracts = list(Places(source).identify([found_file(path)]))
-        with unpacked(extracts, tmp_path / "scratch", encoding, local_only) as parts:
+        with unpacked(
+            extracts_of(source, path), tmp_path / "scratch", encoding, local_only
+        ) as parts:
             return [(part.member, _text(part.location)) for part in parts]
 
     yield of
     assert not (tmp_path / "scratch").exists() or not list((tmp_path / "scratch").iterdir())
 
 
-def _text(location):
+def _text(location: str) -> str:
     with gzip.open(location) if location.endswith(".gz") else Path(location).open("rb") as file:
         return file.read().decode()
 
 
-def zipped(*members):
+def zipped(*members: tuple[str, str | bytes]) -> bytes:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, content in members:
@@ -43,7 +53,7 @@ def zipped(*members):
     return buffer.getvalue()
 
 
-def test_a_zip_s_members_in_folders_without_the_empty_and_hidden_ones(unpack):
+def test_a_zip_s_members_in_folders_without_the_empty_and_hidden_ones(unpack: Unpack) -> None:
     content = zipped(
         ("b/deep/er/2.csv", "two"),
         ("a/1.csv.gz", gzip.compress(b"one")),
@@ -59,7 +69,7 @@ def test_a_zip_s_members_in_folders_without_the_empty_and_hidden_ones(unpack):
     ]
 
 
-def test_a_zip_by_any_name_is_one(unpack):
+def test_a_zip_by_any_name_is_one(unpack: Unpack) -> None:
     assert unpack("export.json.gz", zipped(("1.json", "{}"))) == [("1.json", "{}")]
 
 
@@ -77,7 +87,9 @@ def test_a_zip_by_any_name_is_one(unpack):
     ],
 )
 @pytest.mark.parametrize("packed", [False, True])
-def test_text_of_other_encodings_becomes_utf_8(unpack, encoding, told, packed):
+def test_text_of_other_encodings_becomes_utf_8(
+    unpack: Unpack, encoding: str, told: str | None, packed: bool
+) -> None:
     text = "who,what\r\nann,open and a rather long line so that the pattern shows\r\n"
     text += "ß,ö\r\n" if encoding != "shift_jis" else "日本,語\r\n"
     content = text.encode(encoding)
@@ -86,14 +98,14 @@ def test_text_of_other_encodings_becomes_utf_8(unpack, encoding, told, packed):
     assert read.removeprefix("\ufeff") == text
 
 
-def encrypted():
+def encrypted() -> bytes:
     content = bytearray(zipped(("1.csv", "secret")))
     content[6] |= 1  # the flag of a password in the local header and in the directory
     content[content.index(b"PK\x01\x02") + 8] |= 1
     return bytes(content)
 
 
-def damaged():
+def damaged() -> bytes:
     content = bytearray(zipped(("1.csv", "some text, not quite the same everywhere")))
     content[40] ^= 0xFF  # within the member's bytes
     return bytes(content)
@@ -113,12 +125,14 @@ def damaged():
         pytest.param("a.zip", damaged(), "damaged zip", id="damaged"),
     ],
 )
-def test_what_cannot_be_unpacked_is_named(unpack, name, content, said):
+def test_what_cannot_be_unpacked_is_named(
+    unpack: Unpack, name: str, content: bytes, said: str
+) -> None:
     with pytest.raises(ExtractError, match=said) as caught:
         unpack(name, content)
     assert name in str(caught.value)
 
 
-def test_text_that_is_not_of_its_encoding_is_named(unpack):
+def test_text_that_is_not_of_its_encoding_is_named(unpack: Unpack) -> None:
     with pytest.raises(ExtractError, match=r"is not ascii throughout.*reader\.encoding"):
         unpack("a.csv", "é".encode(), "ascii")

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import uuid
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
@@ -20,6 +22,10 @@ from flows.warehouse import connect, create_schemas
 
 EVENTS = Path(__file__).parent.parent / "fixtures" / "events"
 NOW = datetime(2026, 2, 1)
+
+
+Fixture = Callable[[str], bytes]
+"""``fixture("amplitude/good.ndjson")``: the bytes of a small hand-made extract."""
 
 
 @dataclass
@@ -48,22 +54,22 @@ class Home:
         told = "\x1f".join((load_user_key(self.settings), "app", user_id))
         return uuid.UUID(hashlib.sha256(told.encode()).hexdigest()[:32])
 
-    def rows(self, query: str) -> list[tuple[object, ...]]:
+    def rows(self, query: str) -> list[tuple[Any, ...]]:
         return self.con.execute(query).fetchall()
 
-    def events(self) -> list[tuple[object, ...]]:
+    def events(self) -> list[tuple[Any, ...]]:
         """The canonical rows in the order of time."""
         return self.rows(
             "select user_key, event_name, event_time, platform, country, app_version, channel, "
             "properties::varchar from raw.app_events order by event_time, event_name, user_key"
         )
 
-    def rejects(self) -> list[tuple[object, ...]]:
+    def rejects(self) -> list[tuple[Any, ...]]:
         return self.rows("select line_number, reason from raw.rejects order by all")
 
 
 @pytest.fixture
-def home(tmp_path):
+def home(tmp_path: Path) -> Iterator[Home]:
     settings = Settings(home=tmp_path / "home")
     with connect(settings) as con:
         create_schemas(con)
@@ -73,6 +79,5 @@ def home(tmp_path):
 
 
 @pytest.fixture
-def fixture():
-    """``fixture("amplitude/good.ndjson")``: the bytes of a small hand-made extract."""
+def fixture() -> Fixture:
     return lambda name: (EVENTS / name).read_bytes()

@@ -1,12 +1,16 @@
 """Amplitude: zips of gzipped NDJSON."""
 
+from __future__ import annotations
+
 import gzip
 import io
 import zipfile
 from datetime import datetime
 
+from tests.formats.conftest import Fixture, Home
 
-def zipped(*members):
+
+def zipped(*members: tuple[str, bytes]) -> bytes:
     """An archive as the Export API gives it: members are gzips in a folder of the project."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
@@ -15,7 +19,7 @@ def zipped(*members):
     return buffer.getvalue()
 
 
-def test_lands_canonical_rows(home, fixture):
+def test_lands_canonical_rows(home: Home, fixture: Fixture) -> None:
     first, *rest = fixture("amplitude/good.ndjson").splitlines(keepends=True)
     (home.folder / "a.zip").write_bytes(
         zipped(("2026-01-05_8#0", first), ("2026-01-05_9#0", b"".join(rest)))
@@ -56,7 +60,9 @@ def test_lands_canonical_rows(home, fixture):
     ]
 
 
-def test_a_merged_device_is_the_first_user_that_signed_in_on_it(home, fixture):
+def test_a_merged_device_is_the_first_user_that_signed_in_on_it(
+    home: Home, fixture: Fixture
+) -> None:
     (home.folder / "a.ndjson").write_bytes(fixture("amplitude/good.ndjson"))
     home.land("amplitude", "a.ndjson", identity="merged")
     assert home.rows("select alias_key, user_key from raw.user_aliases order by user_key") == [
@@ -65,7 +71,9 @@ def test_a_merged_device_is_the_first_user_that_signed_in_on_it(home, fixture):
     ]
 
 
-def test_an_event_is_told_by_its_insert_id_else_by_device_and_number(home, fixture):
+def test_an_event_is_told_by_its_insert_id_else_by_device_and_number(
+    home: Home, fixture: Fixture
+) -> None:
     content = fixture("amplitude/good.ndjson")
     (home.folder / "a.ndjson").write_bytes(content)
     (home.folder / "b.ndjson").write_bytes(content.replace(b'"server_upload_time"', b'"later"'))
@@ -74,7 +82,7 @@ def test_an_event_is_told_by_its_insert_id_else_by_device_and_number(home, fixtu
     assert (again.rows_landed, again.rows_duplicate) == (0, 3)
 
 
-def test_bad_rows_are_rejected_with_their_line(home, fixture):
+def test_bad_rows_are_rejected_with_their_line(home: Home, fixture: Fixture) -> None:
     (home.folder / "a.zip").write_bytes(
         zipped(("2026-01-05_8#0", fixture("amplitude/corrupt.ndjson")))
     )

@@ -1,18 +1,22 @@
 """Captures of charts, from files to snapshots, ranks and rejects."""
 
+from __future__ import annotations
+
 import io
 import zipfile
 from datetime import datetime
 from pathlib import Path
+from typing import Any, Protocol
 
 import pytest
 
-from flows.land.source import land_files
+from flows.land.source import SourceLanding, land_files
 from flows.sources import ChartFiles
+from tests.formats.conftest import Home
 
 CHARTS = Path(__file__).parent.parent / "fixtures" / "charts"
 NOW = datetime(2026, 2, 1)
-TRACKER = {
+TRACKER: dict[str, Any] = {
     "format": "custom",
     "reader": {"type": "csv", "delimiter": ";"},
     "columns": {
@@ -28,11 +32,15 @@ TRACKER = {
 }
 
 
-@pytest.fixture
-def land(home):
+class Land(Protocol):
     """``land(file, **source)``: land a file of the fixtures, or one that is there already."""
 
-    def land_one(file, uri=None, **source):
+    def __call__(self, file: str, uri: str | None = None, **source: Any) -> SourceLanding: ...
+
+
+@pytest.fixture
+def land(home: Home) -> Land:
+    def land_one(file: str, uri: str | None = None, **source: Any) -> SourceLanding:
         path = home.folder / file
         if not path.exists():
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -43,21 +51,21 @@ def land(home):
     return land_one
 
 
-def snapshots(home):
+def snapshots(home: Home) -> list[tuple[Any, ...]]:
     return home.rows(
         "select store, storefront, chart, genre, snapshot_at, requested_limit, depth, status "
         "from raw.chart_snapshots order by snapshot_at, storefront"
     )
 
 
-def ranks(home):
+def ranks(home: Home) -> list[tuple[Any, ...]]:
     return home.rows(
         "select rank, store_app_id, app_name, publisher from raw.chart_ranks "
         "semi join (from raw.chart_snapshots) using (snapshot_id) order by extract_id, rank"
     )
 
 
-def test_apple_rss(home, land):
+def test_apple_rss(home: Home, land: Land) -> None:
     assert land("apple_rss.json").failed == ()
     at = datetime(2026, 1, 5, 6, 30)
     assert snapshots(home) == [("apple", "de", "top-free", "all", at, 4, 3, "observed")]
@@ -71,14 +79,14 @@ def test_apple_rss(home, land):
     ]
 
 
-def test_apple_rss_corrupt(home, land):
+def test_apple_rss_corrupt(home: Home, land: Land) -> None:
     landing = land("apple_rss.corrupt.json", format="apple_rss")
     assert (landing.rows_landed, landing.rows_rejected) == (2, 2)
     assert home.rejects() == [(2, "no app id"), (3, "app twice in one chart")]
     assert [row[:2] for row in ranks(home)] == [(1, "101"), (4, "104")]
 
 
-def test_itunes_rss(home, land):
+def test_itunes_rss(home: Home, land: Land) -> None:
     assert land("itunes_rss.json").failed == ()
     at = datetime(2026, 1, 5, 9, 15)
     assert snapshots(home) == [("apple", "fr", "top-free", "6011", at, 4, 2, "observed")]
@@ -88,7 +96,7 @@ def test_itunes_rss(home, land):
     ]
 
 
-def test_itunes_rss_corrupt(home, land):
+def test_itunes_rss_corrupt(home: Home, land: Land) -> None:
     landing = land("itunes_rss.corrupt.json", format="itunes_rss")
     assert (landing.rows_landed, landing.rows_rejected) == (1, 3)
     assert home.rejects() == [
@@ -98,7 +106,7 @@ def test_itunes_rss_corrupt(home, land):
     ]
 
 
-def test_a_rank_tracker_s_table(home, land):
+def test_a_rank_tracker_s_table(home: Home, land: Land) -> None:
     assert land("tracker.csv", **TRACKER).failed == ()
     assert snapshots(home) == [
         ("google", "de", "top-free", "game", datetime(2026, 1, day), None, depth, "observed")
@@ -110,7 +118,7 @@ def test_a_rank_tracker_s_table(home, land):
     ]
 
 
-def test_a_rank_tracker_s_table_corrupt(home, land):
+def test_a_rank_tracker_s_table_corrupt(home: Home, land: Land) -> None:
     landing = land("tracker.corrupt.csv", **TRACKER)
     assert (landing.rows_landed, landing.rows_rejected) == (1, 5)
     assert home.rejects() == [
@@ -122,7 +130,7 @@ def test_a_rank_tracker_s_table_corrupt(home, land):
     ]
 
 
-def test_a_name_that_claims_another_chart_is_not_believed(home, land):
+def test_a_name_that_claims_another_chart_is_not_believed(home: Home, land: Land) -> None:
     uri = str(home.folder / "{storefront}" / "{chart}" / "{date}.json")
     path = home.folder / "us" / "top-free" / "2026-01-05.json"
     path.parent.mkdir(parents=True)
@@ -139,14 +147,14 @@ def test_a_name_that_claims_another_chart_is_not_believed(home, land):
     assert len(snapshots(home)) == 1
 
 
-def test_a_broken_member_of_an_archive_spoils_no_other(home, land):
+def test_a_broken_member_of_an_archive_spoils_no_other(home: Home, land: Land) -> None:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         archive.writestr("a/good.json", (CHARTS / "apple_rss.json").read_bytes())
         archive.writestr("b/broken.json", "<html>busy</html>")
         archive.writestr("c/empty.json", "")
-        undated = (CHARTS / "apple_rss.json").read_text().replace("Jan 2026", "some day")
-        archive.writestr("d/undated.json", undated)
+        text = (CHARTS / "apple_rss.json").read_text().replace("Jan 2026", "some day")
+        archive.writestr("d/undated.json", text)
     (home.folder / "captures.zip").write_bytes(buffer.getvalue())
     landing = land("captures.zip", format="apple_rss")
     assert landing.failed == ()
@@ -160,7 +168,7 @@ def test_a_broken_member_of_an_archive_spoils_no_other(home, land):
     assert "names no time stamp" in undated[2]
 
 
-def test_an_entry_is_rejected_at_its_place_in_its_member(home, land):
+def test_an_entry_is_rejected_at_its_place_in_its_member(home: Home, land: Land) -> None:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         archive.writestr("a.json", (CHARTS / "apple_rss.json").read_bytes())

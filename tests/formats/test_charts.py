@@ -1,7 +1,12 @@
 """Chart formats: the fields of each feed, and what is refused."""
 
+from __future__ import annotations
+
 import json
+from collections.abc import Iterator
 from datetime import datetime
+from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
@@ -16,25 +21,25 @@ from flows.sources import ChartFiles
 
 
 @pytest.fixture
-def con():
+def con() -> Iterator[duckdb.DuckDBPyConnection]:
     with duckdb.connect() as con:
         con.execute("set TimeZone = 'UTC'")
         begin_entries(con)
         yield con
 
 
-def part(path):
+def part(path: Path) -> Part:
     return Part(number=0, location=str(path), name=str(path))
 
 
-def entries(con):
+def entries(con: duckdb.DuckDBPyConnection) -> list[tuple[Any, ...]]:
     return con.execute(
         "select store, storefront, chart, genre, snapshot_at, requested_limit, rank, store_app_id, "
         "app_name, publisher from chart_entries order by rank"
     ).fetchall()
 
 
-def itunes_entry(app_id):
+def itunes_entry(app_id: str) -> dict[str, object]:
     return {
         "id": {"label": f"https://example.com/id{app_id}", "attributes": {"im:id": app_id}},
         "im:name": {"label": f"App {app_id}"},
@@ -42,7 +47,7 @@ def itunes_entry(app_id):
     }
 
 
-def itunes(entry, kind="topgrossingapplications", genre="/genre=6014"):
+def itunes(entry: object, kind: str = "topgrossingapplications", genre: str = "/genre=6014") -> str:
     return json.dumps(
         {
             "feed": {
@@ -55,7 +60,9 @@ def itunes(entry, kind="topgrossingapplications", genre="/genre=6014"):
 
 
 @pytest.mark.parametrize("as_list", [True, False])
-def test_itunes_has_a_list_or_for_one_app_an_object(con, tmp_path, as_list):
+def test_itunes_has_a_list_or_for_one_app_an_object(
+    con: duckdb.DuckDBPyConnection, tmp_path: Path, as_list: bool
+) -> None:
     path = tmp_path / "a.json"
     entry = itunes_entry("11")
     path.write_text(itunes([entry] if as_list else entry))
@@ -76,14 +83,16 @@ def test_itunes_has_a_list_or_for_one_app_an_object(con, tmp_path, as_list):
     ]
 
 
-def test_itunes_without_a_genre_is_of_all(con, tmp_path):
+def test_itunes_without_a_genre_is_of_all(con: duckdb.DuckDBPyConnection, tmp_path: Path) -> None:
     path = tmp_path / "a.json"
     path.write_text(itunes([itunes_entry("1")], "topfreeapplications", ""))
     assert read_documents(con, [part(path)], ITUNES_RSS) == {}
     assert entries(con)[0][2:4] == ("top-free", "all")
 
 
-def test_one_format_is_not_taken_for_the_other(con, tmp_path):
+def test_one_format_is_not_taken_for_the_other(
+    con: duckdb.DuckDBPyConnection, tmp_path: Path
+) -> None:
     path = tmp_path / "a.json"
     path.write_text(itunes([itunes_entry("1")]))
     (problem,) = read_documents(con, [part(path)], APPLE_RSS).values()
@@ -91,7 +100,7 @@ def test_one_format_is_not_taken_for_the_other(con, tmp_path):
     assert entries(con) == []
 
 
-def test_a_fetch_time_wins_over_the_stamp(con, tmp_path):
+def test_a_fetch_time_wins_over_the_stamp(con: duckdb.DuckDBPyConnection, tmp_path: Path) -> None:
     path = tmp_path / "a.json"
     path.write_text(itunes([itunes_entry("1")]))
     read_documents(con, [part(path)], ITUNES_RSS, [datetime(2026, 1, 7)])
@@ -115,7 +124,9 @@ COLUMNS = {
         ("ndjson", '{"land":"DE","day":"2026-01-06","place":3,"app":"com.x"}\n'),
     ],
 )
-def test_a_rank_tracker_s_table(con, tmp_path, kind, text):
+def test_a_rank_tracker_s_table(
+    con: duckdb.DuckDBPyConnection, tmp_path: Path, kind: str, text: str
+) -> None:
     path = tmp_path / "a.txt"
     path.write_text(text)
     source = ChartFiles(name="t", format="custom", uri="x", reader={"type": kind}, columns=COLUMNS)
@@ -125,7 +136,7 @@ def test_a_rank_tracker_s_table(con, tmp_path, kind, text):
     assert row[6:8] == (3, "com.x")
 
 
-def test_records_that_are_not_there(con, tmp_path):
+def test_records_that_are_not_there(con: duckdb.DuckDBPyConnection, tmp_path: Path) -> None:
     path = tmp_path / "a.json"
     path.write_text('{"rows": []}')
     source = ChartFiles(

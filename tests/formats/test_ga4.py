@@ -1,12 +1,17 @@
 """GA4: NDJSON and Parquet of nested rows without ids; a table's newer version replaces it."""
 
+from __future__ import annotations
+
 import json
 from datetime import datetime
+from typing import Any
 
 import duckdb
 
+from tests.formats.conftest import Fixture, Home
 
-def expected(home):
+
+def expected(home: Home) -> list[tuple[Any, ...]]:
     login = (
         home.user("dora"),
         "login",
@@ -30,13 +35,13 @@ def expected(home):
     return [first, login, login]
 
 
-def test_ndjson_lands_canonical_rows(home, fixture):
+def test_ndjson_lands_canonical_rows(home: Home, fixture: Fixture) -> None:
     (home.folder / "a.json").write_bytes(fixture("ga4/good.ndjson"))
     assert home.land("ga4", "a.json").failed == ()
     assert home.events() == expected(home)
 
 
-def test_parquet_lands_the_same_rows(home, fixture):
+def test_parquet_lands_the_same_rows(home: Home, fixture: Fixture) -> None:
     (home.folder / "good.json").write_bytes(fixture("ga4/good.ndjson"))
     columns = """{
         'event_timestamp': 'bigint', 'event_name': 'varchar',
@@ -54,7 +59,7 @@ def test_parquet_lands_the_same_rows(home, fixture):
     assert home.events() == expected(home)
 
 
-def test_a_newer_version_of_a_day_replaces_the_older(home, fixture):
+def test_a_newer_version_of_a_day_replaces_the_older(home: Home, fixture: Fixture) -> None:
     path = home.folder / "events_20260105.json"
     first, *logins = fixture("ga4/good.ndjson").splitlines(keepends=True)
     path.write_bytes(first + logins[0])
@@ -71,7 +76,7 @@ def test_a_newer_version_of_a_day_replaces_the_older(home, fixture):
     ]
 
 
-def test_bad_rows_are_rejected_with_their_line(home, fixture):
+def test_bad_rows_are_rejected_with_their_line(home: Home, fixture: Fixture) -> None:
     (home.folder / "a.json").write_bytes(fixture("ga4/corrupt.ndjson"))
     landing = home.land("ga4", "a.json")
     assert landing.failed == ()

@@ -1,12 +1,17 @@
 """PostHog: persons whom distinct ids lead to, in JSON lines or Parquet."""
 
+from __future__ import annotations
+
 import gzip
 from datetime import datetime
+from typing import Any
 
 import duckdb
 
+from tests.formats.conftest import Fixture, Home
 
-def expected(home):
+
+def expected(home: Home) -> list[tuple[Any, ...]]:
     nothing = (None, None, None, None, "{}")
     return [
         (
@@ -24,13 +29,13 @@ def expected(home):
     ]
 
 
-def test_json_lines_land_canonical_rows(home, fixture):
+def test_json_lines_land_canonical_rows(home: Home, fixture: Fixture) -> None:
     (home.folder / "a.jsonl.gz").write_bytes(gzip.compress(fixture("posthog/good.ndjson")))
     assert home.land("posthog", "a.jsonl.gz").failed == ()
     assert home.events() == expected(home)
 
 
-def test_parquet_with_properties_as_text_lands_the_same_rows(home, fixture):
+def test_parquet_with_properties_as_text_lands_the_same_rows(home: Home, fixture: Fixture) -> None:
     (home.folder / "good.json").write_bytes(fixture("posthog/good.ndjson"))
     duckdb.execute("set TimeZone = 'UTC'")
     duckdb.execute(
@@ -44,7 +49,7 @@ def test_parquet_with_properties_as_text_lands_the_same_rows(home, fixture):
     assert home.events() == expected(home)
 
 
-def test_merged_persons_are_the_one_seen_last(home, fixture):
+def test_merged_persons_are_the_one_seen_last(home: Home, fixture: Fixture) -> None:
     (home.folder / "a.jsonl").write_bytes(fixture("posthog/good.ndjson"))
     home.land("posthog", "a.jsonl", identity="merged")
     assert set(home.rows("select alias_key, user_key from raw.user_aliases")) == {
@@ -53,7 +58,7 @@ def test_merged_persons_are_the_one_seen_last(home, fixture):
     }
 
 
-def test_bad_rows_are_rejected_with_their_line(home, fixture):
+def test_bad_rows_are_rejected_with_their_line(home: Home, fixture: Fixture) -> None:
     (home.folder / "a.jsonl").write_bytes(fixture("posthog/corrupt.ndjson"))
     landing = home.land("posthog", "a.jsonl")
     assert (landing.rows_landed, landing.rows_rejected) == (1, 5)

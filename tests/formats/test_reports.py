@@ -1,26 +1,34 @@
 """The stores' reports: installs and reviews, from files to canonical rows and rejects."""
 
+from __future__ import annotations
+
 import hashlib
 import json
 import uuid
 from datetime import date, datetime
 from pathlib import Path
+from typing import Any, Protocol
 
 import pytest
 
 from flows.land.keys import load_user_key
-from flows.land.source import land_files
+from flows.land.source import SourceLanding, land_files
 from flows.sources import InstallFiles, ReviewFiles
+from tests.formats.conftest import Home
 
 REPORTS = Path(__file__).parent.parent / "fixtures" / "reports"
 NOW = datetime(2026, 2, 1)
 
 
-@pytest.fixture
-def land(home):
+class Land(Protocol):
     """``land(file)``: land a report of the fixtures; its format begins its name."""
 
-    def land_one(file, content=None, **source):
+    def __call__(self, file: str, content: bytes | None = None, **source: Any) -> SourceLanding: ...
+
+
+@pytest.fixture
+def land(home: Home) -> Land:
+    def land_one(file: str, content: bytes | None = None, **source: Any) -> SourceLanding:
         path = home.folder / file
         path.write_bytes(content or (REPORTS / file).read_bytes())
         form = file.split(".")[0]
@@ -31,7 +39,7 @@ def land(home):
     return land_one
 
 
-def installs(home):
+def installs(home: Home) -> list[tuple[Any, ...]]:
     return home.rows(
         "select store, store_app_id, install_date, country, metric, units "
         "from raw.store_installs order by all"
@@ -41,7 +49,7 @@ def installs(home):
 DAY = date(2026, 1, 5)
 
 
-def test_app_store_sales(home, land):
+def test_app_store_sales(home: Home, land: Land) -> None:
     landing = land("app_store_sales.tsv")
     assert (landing.failed, landing.rows_landed) == ((), 7)
     assert installs(home) == [
@@ -54,7 +62,7 @@ def test_app_store_sales(home, land):
     ]
 
 
-def test_app_store_sales_corrupt(home, land):
+def test_app_store_sales_corrupt(home: Home, land: Land) -> None:
     landing = land("app_store_sales.corrupt.tsv")
     assert (landing.rows_landed, landing.rows_rejected) == (1, 7)
     assert home.rejects() == [
@@ -68,7 +76,7 @@ def test_app_store_sales_corrupt(home, land):
     ]
 
 
-def test_app_store_analytics(home, land):
+def test_app_store_analytics(home: Home, land: Land) -> None:
     assert land("app_store_analytics.downloads.tsv").failed == ()
     assert land("app_store_analytics.installs.tsv").failed == ()
     assert installs(home) == [
@@ -80,7 +88,7 @@ def test_app_store_analytics(home, land):
     ]
 
 
-def test_app_store_analytics_corrupt(home, land):
+def test_app_store_analytics_corrupt(home: Home, land: Land) -> None:
     landing = land("app_store_analytics.corrupt.tsv")
     assert (landing.rows_landed, landing.rows_rejected) == (1, 4)
     assert home.rejects() == [
@@ -91,7 +99,7 @@ def test_app_store_analytics_corrupt(home, land):
     ]
 
 
-def test_google_play_installs_are_utf_16(home, land):
+def test_google_play_installs_are_utf_16(home: Home, land: Land) -> None:
     assert land("google_play_installs.utf16.csv").failed == ()
     assert installs(home)[:4] == [
         ("google", "com.acme.loop", DAY, None, "downloads", 21),
@@ -102,7 +110,7 @@ def test_google_play_installs_are_utf_16(home, land):
     assert len(installs(home)) == 8
 
 
-def test_google_play_installs_corrupt(home, land):
+def test_google_play_installs_corrupt(home: Home, land: Land) -> None:
     landing = land("google_play_installs.corrupt.csv")
     assert (landing.rows_landed, landing.rows_rejected) == (1, 4)
     assert home.rejects() == [
@@ -113,7 +121,7 @@ def test_google_play_installs_corrupt(home, land):
     ]
 
 
-def test_a_report_of_any_shape_by_a_mapping(home, land):
+def test_a_report_of_any_shape_by_a_mapping(home: Home, land: Land) -> None:
     landing = land(
         "own.csv",
         b"tag,app,neu\n05.01.2026,com.x,17\n",
@@ -130,7 +138,7 @@ def test_a_report_of_any_shape_by_a_mapping(home, land):
     assert installs(home) == [("google", "com.x", DAY, None, "downloads", 17)]
 
 
-def test_reviews_land_with_keyed_authors(home, land):
+def test_reviews_land_with_keyed_authors(home: Home, land: Land) -> None:
     assert land("itunes_reviews.json").failed == ()
     told = "\x1f".join(
         (load_user_key(home.settings), "review", "https://itunes.apple.com/in/reviews/idPat")
@@ -147,7 +155,7 @@ def test_reviews_land_with_keyed_authors(home, land):
     assert second[-1] != key
 
 
-def test_a_review_lands_once_and_its_newer_version_again(home, land):
+def test_a_review_lands_once_and_its_newer_version_again(home: Home, land: Land) -> None:
     land("itunes_reviews.json")
     document = json.loads((REPORTS / "itunes_reviews.json").read_text())
     document["feed"]["entry"][1]["updated"]["label"] = "2026-01-07T00:00:00Z"
@@ -161,14 +169,14 @@ def test_a_review_lands_once_and_its_newer_version_again(home, land):
     ]
 
 
-def test_a_feed_of_one_review_has_an_object(home, land):
+def test_a_feed_of_one_review_has_an_object(home: Home, land: Land) -> None:
     document = json.loads((REPORTS / "itunes_reviews.json").read_text())
     document["feed"]["entry"] = document["feed"]["entry"][0]
     landing = land("itunes_reviews.json", json.dumps(document).encode())
     assert (landing.failed, landing.rows_landed) == ((), 1)
 
 
-def test_reviews_corrupt(home, land):
+def test_reviews_corrupt(home: Home, land: Land) -> None:
     landing = land("itunes_reviews.corrupt.json")
     assert (landing.rows_landed, landing.rows_rejected) == (1, 5)
     assert home.rejects() == [

@@ -1,10 +1,14 @@
 """RudderStack: Segment's calls with another clock."""
 
+from __future__ import annotations
+
 import gzip
 from datetime import datetime
 
+from tests.formats.conftest import Fixture, Home
 
-def test_lands_canonical_rows(home, fixture):
+
+def test_lands_canonical_rows(home: Home, fixture: Fixture) -> None:
     (home.folder / "1.json.gz").write_bytes(gzip.compress(fixture("rudderstack/good.ndjson")))
     assert home.land("rudderstack", "1.json.gz").failed == ()
     assert home.events() == [
@@ -22,7 +26,7 @@ def test_lands_canonical_rows(home, fixture):
     ]
 
 
-def test_identify_merges_users(home, fixture):
+def test_identify_merges_users(home: Home, fixture: Fixture) -> None:
     (home.folder / "1.json.gz").write_bytes(gzip.compress(fixture("rudderstack/good.ndjson")))
     home.land("rudderstack", "1.json.gz", identity="merged")
     assert home.rows("select alias_key, user_key from raw.user_aliases") == [
@@ -30,7 +34,7 @@ def test_identify_merges_users(home, fixture):
     ]
 
 
-def test_bad_rows_are_rejected_with_their_line(home, fixture):
+def test_bad_rows_are_rejected_with_their_line(home: Home, fixture: Fixture) -> None:
     (home.folder / "1.json.gz").write_bytes(gzip.compress(fixture("rudderstack/corrupt.ndjson")))
     landing = home.land("rudderstack", "1.json.gz")
     assert (landing.rows_landed, landing.rows_rejected) == (1, 4)

@@ -1,10 +1,14 @@
 """Snowplow: 131 tab-separated columns without a header; apps' users are in a context."""
 
+from __future__ import annotations
+
 import gzip
 from datetime import datetime
 
+from tests.formats.conftest import Fixture, Home
 
-def test_lands_canonical_rows(home, fixture):
+
+def test_lands_canonical_rows(home: Home, fixture: Fixture) -> None:
     (home.folder / "1.tsv.gz").write_bytes(gzip.compress(fixture("snowplow/good.tsv")))
     assert home.land("snowplow", "1.tsv.gz").failed == ()
     assert home.events() == [
@@ -32,7 +36,7 @@ def test_lands_canonical_rows(home, fixture):
     ]
 
 
-def test_a_merged_cookie_is_its_user(home, fixture):
+def test_a_merged_cookie_is_its_user(home: Home, fixture: Fixture) -> None:
     (home.folder / "1.tsv").write_bytes(fixture("snowplow/good.tsv"))
     home.land("snowplow", "1.tsv", identity="merged")
     assert home.rows("select alias_key, user_key from raw.user_aliases") == [
@@ -40,7 +44,7 @@ def test_a_merged_cookie_is_its_user(home, fixture):
     ]
 
 
-def test_bad_rows_are_rejected_with_their_line(home, fixture):
+def test_bad_rows_are_rejected_with_their_line(home: Home, fixture: Fixture) -> None:
     (home.folder / "1.tsv").write_bytes(fixture("snowplow/corrupt.tsv"))
     landing = home.land("snowplow", "1.tsv")
     assert (landing.rows_landed, landing.rows_rejected) == (1, 5)

@@ -1,11 +1,14 @@
 """Inspecting: the right format is named, and the entry, pasted, lands what was inspected."""
 
+from __future__ import annotations
+
 import gzip
 import io
 import json
 import zipfile
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
@@ -14,8 +17,8 @@ from typer.testing import CliRunner
 from flows.cli import app
 from flows.errors import ExtractError
 from flows.inspect import trial
-from flows.inspect.trial import inspect
-from flows.land.source import land_files
+from flows.inspect.trial import Inspection, inspect
+from flows.land.source import SourceLanding, land_files
 from flows.settings import Settings
 from flows.sources import load_sources
 from flows.warehouse import connect, create_schemas
@@ -57,11 +60,11 @@ ALL = VENDORS | CHARTS | TRACKERS | REPORTS
 
 
 @pytest.fixture
-def settings(tmp_path):
+def settings(tmp_path: Path) -> Settings:
     return Settings(home=tmp_path / "home")
 
 
-def pasted(inspection, folder):
+def pasted(inspection: Inspection, folder: Path) -> SourceLanding:
     """What landing comes to with the proposed sources file."""
     file = folder / "sources.yml"
     file.write_text(inspection.entry, encoding="utf-8")
@@ -74,7 +77,9 @@ def pasted(inspection, folder):
 
 
 @pytest.mark.parametrize(("file", "expected"), ALL.items(), ids=list(ALL))
-def test_every_fixture_is_recognised_and_its_entry_lands_it(settings, tmp_path, file, expected):
+def test_every_fixture_is_recognised_and_its_entry_lands_it(
+    settings: Settings, tmp_path: Path, file: str, expected: tuple[Any, ...]
+) -> None:
     inspection = inspect(str(FIXTURES / file), settings)
     assert (inspection.proposal.section, inspection.proposal.format) == expected
     assert inspection.is_whole
@@ -86,7 +91,7 @@ def test_every_fixture_is_recognised_and_its_entry_lands_it(settings, tmp_path, 
     assert len(inspection.rows) > 0
 
 
-def test_packed_as_the_vendors_pack_it(settings, tmp_path):
+def test_packed_as_the_vendors_pack_it(settings: Settings, tmp_path: Path) -> None:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         good = (FIXTURES / "events/amplitude/good.ndjson").read_bytes()
@@ -110,7 +115,9 @@ UNKNOWN = {
 
 
 @pytest.mark.parametrize("name", UNKNOWN)
-def test_a_mapping_is_proposed_for_what_nobody_knows(settings, tmp_path, name):
+def test_a_mapping_is_proposed_for_what_nobody_knows(
+    settings: Settings, tmp_path: Path, name: str
+) -> None:
     path = tmp_path / name
     path.write_bytes(UNKNOWN[name].encode())
     inspection = inspect(str(path), settings)
@@ -122,7 +129,7 @@ def test_a_mapping_is_proposed_for_what_nobody_knows(settings, tmp_path, name):
     )
 
 
-def test_a_capture_of_many_charts_in_one_document(settings, tmp_path):
+def test_a_capture_of_many_charts_in_one_document(settings: Settings, tmp_path: Path) -> None:
     records = [
         {"country": land, "rank": rank, "appId": f"{land}{rank}", "category": "Games", "title": "T"}
         for land in ("US", "JP")
@@ -140,7 +147,9 @@ def test_a_capture_of_many_charts_in_one_document(settings, tmp_path):
     assert inspection.rows[0][5] == 3  # the depth: categories do not make charts
 
 
-def test_of_a_large_export_the_beginning_is_tried(settings, tmp_path, monkeypatch):
+def test_of_a_large_export_the_beginning_is_tried(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(trial, "SAMPLE_BYTES", 10_000)
     monkeypatch.setattr(trial, "SAMPLE_ROWS", 100)
     rows = "".join(f"u{n},2026-01-05 10:00:00,open\n" for n in range(5000))
@@ -158,13 +167,15 @@ def test_of_a_large_export_the_beginning_is_tried(settings, tmp_path, monkeypatc
     ("content", "said"),
     [(b"", "the file is empty"), (b"\x00\x01\x02\x03" * 30, "neither text nor Parquet")],
 )
-def test_what_is_no_data_is_named(settings, tmp_path, content, said):
+def test_what_is_no_data_is_named(
+    settings: Settings, tmp_path: Path, content: bytes, said: str
+) -> None:
     (tmp_path / "a.bin").write_bytes(content)
     with pytest.raises(ExtractError, match=said):
         inspect(str(tmp_path / "a.bin"), settings)
 
 
-def test_the_command_shows_entry_rows_and_rejects(tmp_path):
+def test_the_command_shows_entry_rows_and_rejects(tmp_path: Path) -> None:
     file = str(FIXTURES / "events/mixpanel/corrupt.ndjson")
     shown = CliRunner().invoke(app, ["inspect", file, "--app-id", "loop"]).output
     for told in ("format: mixpanel", "app_id: loop", "no user id", "export_timezone", "1 of 7"):

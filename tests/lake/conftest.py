@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import boto3
 import duckdb
 import pytest
 
-from flows.extract.found import found_file
-from flows.extract.places import Places
 from flows.lake.location import Lake
 from flows.lake.upkeep import settle
 from flows.land.configuration import write_configuration
@@ -23,6 +21,7 @@ from flows.settings import Settings
 from flows.sources import EventSource, Sources, Storage
 from flows.warehouse import connect, create_schemas
 from tests.land.conftest import BY_NAME, NOW
+from tests.presence import extracts_of
 
 TABLES = (
     "raw.app_events",
@@ -55,7 +54,7 @@ class Home:
             reader={"type": "csv"},
             **{"columns": BY_NAME} | told,
         )
-        extracts = list(Places(source).identify([found_file(path) for path in paths]))
+        extracts = extracts_of(source, *paths)
         outcomes = land_events(self.con, extracts, source, self.settings, now)
         return {path.name: outcomes[e.extract_id] for path, e in zip(paths, extracts, strict=True)}
 
@@ -69,6 +68,12 @@ class Home:
 
     def committed(self) -> set[str]:
         return {path for (path,) in self.con.execute("select path from ops.lake_files").fetchall()}
+
+
+class WriteCsv(Protocol):
+    """``csv(name, *rows)``: write an export of ``who,at,what,id`` rows."""
+
+    def __call__(self, name: str, *rows: str, header: str = "who,at,what,id") -> Path: ...
 
 
 def begin(folder: Path, stack: ExitStack, lake: Lake | None = None) -> Home:
@@ -99,14 +104,14 @@ def assert_equal(table: Home, lake: Home) -> None:
 
 
 @pytest.fixture
-def homes(tmp_path):
+def homes(tmp_path: Path) -> Iterator[tuple[Home, Home]]:
     """(a home with a table, a home with a lake)."""
     with ExitStack() as stack:
         yield begin_both(tmp_path, stack)
 
 
 @pytest.fixture
-def bucket(s3_server, monkeypatch, tmp_path) -> Iterator[Storage]:
+def bucket(s3_server: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Storage]:
     """How to get at a bucket called events, with credentials in the environment."""
     for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3"):
         monkeypatch.delenv(name, raising=False)
@@ -123,9 +128,7 @@ def bucket(s3_server, monkeypatch, tmp_path) -> Iterator[Storage]:
 
 
 @pytest.fixture
-def csv(tmp_path) -> Callable[..., Path]:
-    """``csv(name, *rows)``: write an export of ``who,at,what,id`` rows."""
-
+def csv(tmp_path: Path) -> WriteCsv:
     def write(name: str, *rows: str, header: str = "who,at,what,id") -> Path:
         path = tmp_path / name
         path.write_text("\n".join([header, *rows]) + "\n", encoding="utf-8")

@@ -9,6 +9,8 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+import duckdb
+
 from flows.lake.location import Lake
 from flows.lake.upkeep import settle, sweep
 from flows.land import ledger
@@ -20,10 +22,14 @@ CHANGES = {"execute", "commit", "fsync", "put", "delete"}
 """What changes the warehouse's file or the lake's, by the names of the functions called."""
 
 
-def opened(folder: Path, con: Any) -> Home:
+def settings_of(folder: Path) -> Settings:
+    """The settings of a home that ``begin`` has begun."""
+    return Settings(home=folder / "home", user_key="the same for both")
+
+
+def opened(folder: Path, con: duckdb.DuckDBPyConnection) -> Home:
     """A home that ``begin`` has begun."""
-    settings = Settings(home=folder / "home", user_key="the same for both")
-    return Home(settings, con, Path(f"{folder / 'lake'}"))
+    return Home(settings_of(folder), con, folder / "lake")
 
 
 def do(deed: str, home: Home, path: Path) -> None:

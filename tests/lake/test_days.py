@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -59,7 +60,7 @@ def _timeless(con: duckdb.DuckDBPyConnection, mart: str) -> str:
     return f"(select {kept} from {mart})"
 
 
-def in_a_lake(folder: Any, land: str) -> Place:
+def in_a_lake(folder: Path, land: str) -> Place:
     place = make_place(folder)
     place.sources.write_text(f"land: {land}\n{place.sources.read_text()}", encoding="utf-8")
     return place
@@ -86,7 +87,9 @@ def assert_as_in_the_table(place: Place, expected: list[dict[str, Any]], storage
         assert tables == 0
 
 
-def test_two_days_in_a_bucket(first_run, after_a_day, tmp_path, bucket):
+def test_two_days_in_a_bucket(
+    first_run: Place, after_a_day: Place, tmp_path: Path, bucket: Storage
+) -> None:
     in_the_table = [published(first_run), a_day(after_a_day, *SECOND_DAY)]
     end_dbt()  # the next one is given the bucket's credentials with the environment
     land = f"{{to: lake, path: s3://events/raw, storage: {{endpoint: '{bucket.endpoint}'}}}}"

@@ -1,9 +1,12 @@
 """Whatever is decided about extracts, a lake holds what the warehouse's own table would hold."""
 
+from __future__ import annotations
+
 import tempfile
 from contextlib import ExitStack
 from pathlib import Path
 
+import duckdb
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
@@ -11,7 +14,7 @@ from flows.compaction import _delete_pruned
 from flows.errors import AfterhypeError
 from flows.lake.upkeep import sweep
 from flows.land import ledger
-from tests.lake.conftest import assert_equal, begin_both
+from tests.lake.conftest import Home, assert_equal, begin_both
 
 HEADER = "who,at,what,id\n"
 DECISIONS = {
@@ -35,7 +38,9 @@ steps = st.lists(
     phases=[Phase.explicit, Phase.generate],  # an example takes seconds: shrinking takes minutes
     suppress_health_check=[HealthCheck.too_slow],
 )
-def test_a_lake_holds_what_the_table_holds_after_any_decisions(contents, steps):
+def test_a_lake_holds_what_the_table_holds_after_any_decisions(
+    contents: list[set[int]], steps: list[tuple[str, int]]
+) -> None:
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
         homes = begin_both(Path(folder), stack)
         for home in homes:
@@ -52,7 +57,7 @@ def test_a_lake_holds_what_the_table_holds_after_any_decisions(contents, steps):
         assert homes[1].files() == homes[1].committed()
 
 
-def _written(folder, number, ids, is_newer):
+def _written(folder: Path, number: int, ids: set[int], is_newer: bool) -> Path:
     """An extract; the newer version of it lacks its first event and has another one."""
     if is_newer:
         ids = {*sorted(ids)[1:], 12 + number}
@@ -62,7 +67,7 @@ def _written(folder, number, ids, is_newer):
     return path
 
 
-def _done(home, action, path):
+def _done(home: Home, action: str, path: Path) -> str | None:
     """Do it in one home; what it came to, or why it was not possible."""
     try:
         if action == "land":
@@ -81,7 +86,7 @@ def _done(home, action, path):
     return None
 
 
-def _id_at(home, path):
+def _id_at(home: Home, path: Path) -> str | None:
     row = home.con.execute(
         "select extract_id from raw.extracts where uri = ? order by landed_at, rows_seen",
         [str(path)],
@@ -89,7 +94,7 @@ def _id_at(home, path):
     return row[0] if row else None
 
 
-def _prune(con):
+def _prune(con: duckdb.DuckDBPyConnection) -> None:
     """Delete the first two days, as a compaction does, without the marts that it asks."""
     con.begin()
     con.execute(

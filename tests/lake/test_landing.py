@@ -1,5 +1,7 @@
 """What is landed in a lake is, cell for cell, what the warehouse's own table would hold."""
 
+from __future__ import annotations
+
 import duckdb
 
 from flows.compaction import compact
@@ -8,8 +10,9 @@ from flows.lake.location import lake_of
 from flows.lake.upkeep import merge
 from flows.sources import Sources
 from flows.warehouse import connect
-from tests.lake.conftest import assert_equal
+from tests.lake.conftest import Home, WriteCsv, assert_equal
 from tests.land.conftest import NOW
+from tests.presence import present
 
 WIDE = "who,at,what,id,platform,country,version,channel,extra"
 COLUMNS = {
@@ -25,7 +28,9 @@ COLUMNS = {
 }
 
 
-def test_an_extract_lies_by_app_and_utc_date_and_reads_as_the_table_does(homes, csv):
+def test_an_extract_lies_by_app_and_utc_date_and_reads_as_the_table_does(
+    homes: tuple[Home, Home], csv: WriteCsv
+) -> None:
     path = csv(
         "a.csv",
         'u1,2026-01-01T23:30:00-02:00,open,1,iOS,de,1.10,ads,"{""a"": [1, ""ü""]}"',
@@ -49,17 +54,17 @@ def test_an_extract_lies_by_app_and_utc_date_and_reads_as_the_table_does(homes, 
     assert [row[:2] for row in told] == [("2026-01-01", 2), ("2026-01-02", 1), ("2026-01-03", 1)]
     (extract_id,) = {tuple(row[3]) for row in told}
     assert lake.con.execute("select extract_id from raw.extracts").fetchall() == [extract_id]
-    sizes = {file: (lake.lake / file).stat().st_size for file in lake.files()}
+    sizes = {file: (present(lake.lake) / file).stat().st_size for file in lake.files()}
     assert sizes == dict(lake.con.execute("select path, bytes from ops.lake_files").fetchall())
 
 
-def test_the_files_hold_types_that_spark_reads(homes, csv):
+def test_the_files_hold_types_that_spark_reads(homes: tuple[Home, Home], csv: WriteCsv) -> None:
     path = csv("a.csv", 'u1,2026-01-01T00:00:00Z,open,1,ios,DE,1,ads,"{""a"": 1}"', header=WIDE)
     _, lake = homes
     lake.land(path, columns=COLUMNS)
     (file,) = lake.files()
     types = duckdb.execute(
-        "select name, type, logical_type from parquet_schema(?)", [str(lake.lake / file)]
+        "select name, type, logical_type from parquet_schema(?)", [str(present(lake.lake) / file)]
     ).fetchall()[1:]
     assert [(name, kind) for name, kind, _ in types] == [
         ("event_id", "BYTE_ARRAY"),
@@ -79,7 +84,9 @@ def test_the_files_hold_types_that_spark_reads(homes, csv):
     assert "MICROS" in logical["event_time"]
 
 
-def test_several_extracts_that_overlap_land_as_in_the_table(homes, csv):
+def test_several_extracts_that_overlap_land_as_in_the_table(
+    homes: tuple[Home, Home], csv: WriteCsv
+) -> None:
     first = csv("a.csv", *(f"u{n},2026-01-0{1 + n % 3}T00:00:00Z,open,{n}" for n in range(9)))
     second = csv("b.csv", *(f"u{n},2026-01-0{1 + n % 3}T00:00:00Z,open,{n}" for n in range(5, 12)))
     third = csv("c.csv", "u1,2026-01-01T00:00:00Z,open,1", "u1,never,open,2", "x,2026-01-05,go,")
@@ -91,7 +98,7 @@ def test_several_extracts_that_overlap_land_as_in_the_table(homes, csv):
     assert len(homes[1].rows("raw.app_event_duplicates")) == 5
 
 
-def test_an_extract_without_events_leaves_no_file(homes, csv):
+def test_an_extract_without_events_leaves_no_file(homes: tuple[Home, Home], csv: WriteCsv) -> None:
     path = csv("a.csv")
     for home in homes:
         home.land(path)
@@ -99,7 +106,9 @@ def test_an_extract_without_events_leaves_no_file(homes, csv):
     assert homes[1].files() == set()
 
 
-def test_a_compaction_merges_the_small_files_of_a_date(homes, csv):
+def test_a_compaction_merges_the_small_files_of_a_date(
+    homes: tuple[Home, Home], csv: WriteCsv
+) -> None:
     for n in range(3):
         path = csv(f"{n}.csv", f"u{n},2026-01-01T00:00:00Z,open,{n}", f"u,2026-01-0{n + 2},go,x{n}")
         for home in homes:
@@ -121,22 +130,24 @@ def test_a_compaction_merges_the_small_files_of_a_date(homes, csv):
     assert merge(table.con) == 0
 
 
-def test_readers_are_given_the_committed_files_and_the_control_tables(homes, csv):
+def test_readers_are_given_the_committed_files_and_the_control_tables(
+    homes: tuple[Home, Home], csv: WriteCsv
+) -> None:
     _, lake = homes
     lake.land(csv("a.csv", "u1,2026-01-01T00:00:00Z,open,1"))
-    stray = lake.lake / "app_events/app_id=chat/event_date=2026-01-01/left.parquet"
+    stray = present(lake.lake) / "app_events/app_id=chat/event_date=2026-01-01/left.parquet"
     stray.write_bytes(b"by a killed run")
-    mine = lake.lake / "app_events/notes.txt"
+    mine = present(lake.lake) / "app_events/notes.txt"
     mine.write_text("not a file of the lake's")
-    given = ready_for_readers(lake.con)
+    given = present(ready_for_readers(lake.con))
     assert given.root == str(lake.lake)
     assert lake.files() == lake.committed()
     assert mine.exists()
     old = export_control(lake.con, given, "run-1")
     folder = export_control(lake.con, given, "run-2")
     assert folder == f"{given.root}/control/run-2"
-    assert not list((lake.lake / "control").glob("run-1/*")), old
-    found = {p.name for p in (lake.lake / "control" / "run-2").iterdir()}
+    assert not list((present(lake.lake) / "control").glob("run-1/*")), old
+    found = {p.name for p in (present(lake.lake) / "control" / "run-2").iterdir()}
     assert found == {f"{table}.parquet" for table in (*CONTROL, *OUTLOOK)}
     for table in (*CONTROL, *OUTLOOK):
         told = duckdb.execute(f"describe from '{_quoted(folder)}/{table}.parquet'").fetchall()
@@ -148,7 +159,7 @@ def test_readers_are_given_the_committed_files_and_the_control_tables(homes, csv
     assert extracts == lake.rows("raw.extracts")
 
 
-def test_readers_are_given_composed_review_texts(homes):
+def test_readers_are_given_composed_review_texts(homes: tuple[Home, Home]) -> None:
     _, lake = homes
     lake.con.execute(
         """
@@ -159,7 +170,7 @@ def test_readers_are_given_composed_review_texts(homes):
         from (values (1, 'u\u0308ber', 'scho\u0308n'), (2, 'über', null)) as told (n, title, body)
         """
     )
-    folder = export_control(lake.con, ready_for_readers(lake.con), "run-1")
+    folder = export_control(lake.con, present(ready_for_readers(lake.con)), "run-1")
     given = f"'{_quoted(folder)}/raw.app_reviews.parquet'"
     assert duckdb.execute(f"select title, body from {given} order by review_id").fetchall() == [
         ("über", "schön"),
@@ -167,7 +178,9 @@ def test_readers_are_given_composed_review_texts(homes):
     ]
 
 
-def test_there_is_nothing_to_hand_over_where_events_lie_in_the_warehouse(homes):
+def test_there_is_nothing_to_hand_over_where_events_lie_in_the_warehouse(
+    homes: tuple[Home, Home],
+) -> None:
     assert ready_for_readers(homes[0].con) is None
     assert lake_of(homes[0].con) is None
 

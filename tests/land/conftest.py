@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from datetime import datetime
+from pathlib import Path
+from typing import Any, Protocol
 
+import duckdb
 import pytest
 
 from flows.errors import ExtractError
-from flows.extract.found import found_file
-from flows.extract.places import Places
 from flows.land import ledger
 from flows.land.events import land_events
+from flows.land.ledger import Landed
 from flows.settings import Settings
 from flows.sources import EventSource
 from flows.warehouse import connect, create_schemas
+from tests.presence import extracts_of
 
 NOW = datetime(2026, 2, 1)
 
@@ -25,25 +29,46 @@ BY_NAME = {
 }
 
 
+class Land(Protocol):
+    """``land(name, text)``: write a file, land it, give back (extract id, what it came to)."""
+
+    def __call__(
+        self,
+        name: str,
+        content: str | bytes,
+        *,
+        now: datetime = NOW,
+        columns: Mapping[str, str] = BY_NAME,
+        source: str = "chat",
+        overlap: bool = True,
+        **reader: Any,
+    ) -> tuple[str, Landed]: ...
+
+
 @pytest.fixture
-def settings(tmp_path):
+def settings(tmp_path: Path) -> Settings:
     return Settings(home=tmp_path / "home")
 
 
 @pytest.fixture
-def con(settings):
+def con(settings: Settings) -> Iterator[duckdb.DuckDBPyConnection]:
     with connect(settings) as con:
         create_schemas(con)
         yield con
 
 
 @pytest.fixture
-def land(con, settings, tmp_path):
-    """``land(name, text)``: write a file, land it, give back (extract id, what it came to)."""
-
+def land(con: duckdb.DuckDBPyConnection, settings: Settings, tmp_path: Path) -> Land:
     def land_file(
-        name, content, *, now=NOW, columns=BY_NAME, source="chat", overlap=True, **reader
-    ):
+        name: str,
+        content: str | bytes,
+        *,
+        now: datetime = NOW,
+        columns: Mapping[str, str] = BY_NAME,
+        source: str = "chat",
+        overlap: bool = True,
+        **reader: Any,
+    ) -> tuple[str, Landed]:
         path = tmp_path / name
         path.write_bytes(content if isinstance(content, bytes) else content.encode())
         event_source = EventSource(
@@ -54,7 +79,7 @@ def land(con, settings, tmp_path):
             columns=columns,
             extracts_overlap=overlap,
         )
-        (extract,) = Places(event_source).identify([found_file(path)])
+        (extract,) = extracts_of(event_source, path)
         try:
             landed = land_events(con, [extract], event_source, settings, now)
         except ExtractError as error:

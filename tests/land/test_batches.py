@@ -1,13 +1,17 @@
 """Landing in batches: how files are grouped, and that a batch is as good as one by one."""
 
+from __future__ import annotations
+
 from datetime import datetime
+from pathlib import Path
+from typing import Any, Protocol
 
 import pytest
 from pydantic import SecretStr
 
 from flows.extract.found import Found
 from flows.land.batches import MAX_FILES, SMALL_BYTES, batches
-from flows.land.source import land_files
+from flows.land.source import SourceLanding, land_files
 from flows.settings import Settings
 from flows.sources import EventSource
 from flows.warehouse import connect, create_schemas
@@ -16,11 +20,11 @@ from tests.land.conftest import BY_NAME, NOW
 _KEY = SecretStr("a key for this test")
 
 
-def found(name, size=100):
+def found(name: str, size: int = 100) -> Found:
     return Found(uri=name, bytes=size, modified_at=datetime(2026, 1, 1))
 
 
-def test_small_files_go_together_and_large_ones_alone():
+def test_small_files_go_together_and_large_ones_alone() -> None:
     files = [found("a"), found("b"), found("c", SMALL_BYTES + 1), found("d"), found("e.zip")]
     files += [found(f"{n}.csv") for n in range(MAX_FILES + 1)]
     grouped = [[one.uri for one in batch] for batch in batches(files)]
@@ -28,11 +32,20 @@ def test_small_files_go_together_and_large_ones_alone():
     assert [len(batch) for batch in grouped[4:]] == [MAX_FILES, 1]
 
 
-@pytest.fixture
-def land(tmp_path):
+Rows = list[tuple[Any, ...]]
+Came = tuple[SourceLanding, Rows, Rows, Rows]
+"""(what landing came to, events, rejects, the ledger)"""
+
+
+class Land(Protocol):
     """``land(home)``: land the folder's files into a home, and give back what is there."""
 
-    def into(home, **options):
+    def __call__(self, home: str) -> Came: ...
+
+
+@pytest.fixture
+def land(tmp_path: Path) -> Land:
+    def into(home: str) -> Came:
         settings = Settings(home=tmp_path / home, sources=tmp_path / "sources.yml")
         settings.key_path.parent.mkdir(exist_ok=True)
         settings = settings.model_copy(update={"user_key": _KEY})
@@ -42,7 +55,6 @@ def land(tmp_path):
             uri="exports/*",
             reader={"type": "csv"},
             columns=BY_NAME,
-            **options,
         )
         with connect(settings) as con:
             create_schemas(con)
@@ -62,7 +74,9 @@ def land(tmp_path):
     return into
 
 
-def test_a_batch_lands_what_one_by_one_lands(land, tmp_path, monkeypatch):
+def test_a_batch_lands_what_one_by_one_lands(
+    land: Land, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     folder = tmp_path / "exports"
     folder.mkdir()
     for number in range(40):
@@ -84,7 +98,7 @@ def test_a_batch_lands_what_one_by_one_lands(land, tmp_path, monkeypatch):
     assert len(together[1]) == 44
 
 
-def test_a_broken_file_leaves_its_batch_whole(land, tmp_path):
+def test_a_broken_file_leaves_its_batch_whole(land: Land, tmp_path: Path) -> None:
     folder = tmp_path / "exports"
     folder.mkdir()
     for number in range(10):

@@ -1,22 +1,31 @@
 """Landing charts: exact snapshots and ranks, and what is not a new observation."""
 
+from __future__ import annotations
+
 import itertools
 import json
 from dataclasses import replace
 from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, Protocol
 
+import duckdb
 import pytest
 
 from flows.extract.apple_charts import Fetch
 from flows.land import ledger
-from flows.land.source import land_fetches, land_files
+from flows.land.ledger import Landed
+from flows.land.source import SourceLanding, land_fetches, land_files
+from flows.settings import Settings
 from flows.sources import ChartFeed, ChartFiles
 
 NOW = datetime(2026, 2, 1)
 FEED = ChartFeed(name="live", feed="apple_rss", storefronts=["us"], charts=["top-free"], limit=3)
 
 
-def payload(*ids, updated="Tue, 06 Jan 2026 10:00:00 +0000", storefront="us"):
+def payload(
+    *ids: str | None, updated: str = "Tue, 06 Jan 2026 10:00:00 +0000", storefront: str = "us"
+) -> str:
     return json.dumps(
         {
             "feed": {
@@ -29,11 +38,21 @@ def payload(*ids, updated="Tue, 06 Jan 2026 10:00:00 +0000", storefront="us"):
     )
 
 
-@pytest.fixture
-def land(con, settings, tmp_path):
+class LandCharts(Protocol):
     """``land(name, text)``: write a file and land it as a run would."""
 
-    def write_and_land(name, text, **source):
+    def __call__(self, name: str, text: str, **source: Any) -> SourceLanding: ...
+
+
+class LandChart(Protocol):
+    """``land_file(name, text)``: land a good file, and give back (extract id, what it came to)."""
+
+    def __call__(self, name: str, text: str, **source: Any) -> tuple[str, Landed]: ...
+
+
+@pytest.fixture
+def land(con: duckdb.DuckDBPyConnection, settings: Settings, tmp_path: Path) -> LandCharts:
+    def write_and_land(name: str, text: str, **source: Any) -> SourceLanding:
         path = tmp_path / name
         path.write_text(text, encoding="utf-8")
         told = {"name": "archive", "format": "apple_rss", "uri": str(path)} | source
@@ -43,10 +62,8 @@ def land(con, settings, tmp_path):
 
 
 @pytest.fixture
-def land_file(land):
-    """``land_file(name, text)``: land a good file, and give back (extract id, what it came to)."""
-
-    def land_one(name, text, **source):
+def land_file(land: LandCharts) -> LandChart:
+    def land_one(name: str, text: str, **source: Any) -> tuple[str, Landed]:
         landing = land(name, text, **source)
         assert landing.failed == ()
         (landed,) = landing.landed.items()
@@ -55,20 +72,22 @@ def land_file(land):
     return land_one
 
 
-def snapshots(con):
+def snapshots(con: duckdb.DuckDBPyConnection) -> list[tuple[Any, ...]]:
     return con.execute(
         "select storefront, snapshot_at, depth, status from raw.chart_snapshots "
         "order by snapshot_at, storefront"
     ).fetchall()
 
 
-def ranks(con):
+def ranks(con: duckdb.DuckDBPyConnection) -> list[tuple[Any, ...]]:
     return con.execute(
         "select rank, store_app_id from raw.chart_ranks order by snapshot_id, rank"
     ).fetchall()
 
 
-def test_a_capture_becomes_a_snapshot_and_its_ranks(con, land_file):
+def test_a_capture_becomes_a_snapshot_and_its_ranks(
+    con: duckdb.DuckDBPyConnection, land_file: LandChart
+) -> None:
     _, landed = land_file("a.json", payload("11", "22", "33"))
     assert landed.rows_landed == 3
     assert con.execute(
@@ -90,7 +109,9 @@ def test_a_capture_becomes_a_snapshot_and_its_ranks(con, land_file):
     assert ranks(con) == [(1, "11"), (2, "22"), (3, "33")]
 
 
-def test_a_repeated_or_nameless_entry_shifts_nobody(con, land_file):
+def test_a_repeated_or_nameless_entry_shifts_nobody(
+    con: duckdb.DuckDBPyConnection, land_file: LandChart
+) -> None:
     _, landed = land_file("a.json", payload("11", "22", "11", None, "55"))
     assert ranks(con) == [(1, "11"), (2, "22"), (5, "55")]
     assert con.execute(
@@ -100,7 +121,9 @@ def test_a_repeated_or_nameless_entry_shifts_nobody(con, land_file):
     assert snapshots(con)[0][2] == 5
 
 
-def test_the_same_stamp_again_is_no_new_observation(con, land_file):
+def test_the_same_stamp_again_is_no_new_observation(
+    con: duckdb.DuckDBPyConnection, land_file: LandChart
+) -> None:
     land_file("a.json", payload("11", "22"))
     extract_id, _ = land_file("b.json", payload("11", "22") + "\n")
     assert (
@@ -127,7 +150,7 @@ CUSTOM = {
 }
 
 
-def capture(day, *apps):
+def capture(day: int, *apps: str) -> str:
     rows = [{"land": "US", "place": n, "app": app} for n, app in enumerate(apps, 1)]
     return json.dumps({"taken": f"2026-01-{day:02}T12:00:00Z", "rows": rows})
 
@@ -141,14 +164,18 @@ CAPTURES = {
 
 
 @pytest.mark.parametrize("order", list(itertools.permutations(CAPTURES))[::3])
-def test_without_a_stamp_content_decides_whatever_the_order_of_landing(con, land_file, order):
+def test_without_a_stamp_content_decides_whatever_the_order_of_landing(
+    con: duckdb.DuckDBPyConnection, land_file: LandChart, order: tuple[int, ...]
+) -> None:
     for day in order:
         land_file(f"{day}.json", CAPTURES[day], **CUSTOM)
     assert [row[3] for row in snapshots(con)] == ["observed", "unchanged", "observed", "unchanged"]
     assert {row[0] for row in snapshots(con)} == {"us"}
 
 
-def test_a_hidden_capture_is_not_what_others_are_compared_with(con, land_file):
+def test_a_hidden_capture_is_not_what_others_are_compared_with(
+    con: duckdb.DuckDBPyConnection, land_file: LandChart
+) -> None:
     first, _ = land_file("1.json", CAPTURES[1], **CUSTOM)
     land_file("2.json", CAPTURES[2], **CUSTOM)
     ledger.quarantine(con, first, "test")
@@ -157,7 +184,9 @@ def test_a_hidden_capture_is_not_what_others_are_compared_with(con, land_file):
     assert [row[3] for row in snapshots(con)] == ["observed", "unchanged"]
 
 
-def test_one_file_may_hold_many_charts(con, land_file):
+def test_one_file_may_hold_many_charts(
+    con: duckdb.DuckDBPyConnection, land_file: LandChart
+) -> None:
     rows = [
         {"land": land, "place": n, "app": f"{land}{n}"} for land in ("us", "jp") for n in (1, 2)
     ]
@@ -176,7 +205,9 @@ def test_one_file_may_hold_many_charts(con, land_file):
         (payload("1", updated="soon"), "names no time stamp"),
     ],
 )
-def test_an_unreadable_capture_names_itself(con, land, text, message):
+def test_an_unreadable_capture_names_itself(
+    con: duckdb.DuckDBPyConnection, land: LandCharts, text: str, message: str
+) -> None:
     (said,) = land("broken.json", text).failed
     assert "broken.json" in said
     assert message in said
@@ -184,7 +215,7 @@ def test_an_unreadable_capture_names_itself(con, land, text, message):
     assert snapshots(con) == []
 
 
-def fetch(tmp_path, hours, text=None, error=None):
+def fetch(tmp_path: Path, hours: int, text: str | None = None, error: str | None = None) -> Fetch:
     path = None
     if text is not None:
         path = tmp_path / f"{hours}.json"
@@ -199,7 +230,9 @@ def fetch(tmp_path, hours, text=None, error=None):
     )
 
 
-def test_a_live_chart_that_stood_still_is_a_fetch_and_no_observation(con, tmp_path):
+def test_a_live_chart_that_stood_still_is_a_fetch_and_no_observation(
+    con: duckdb.DuckDBPyConnection, tmp_path: Path
+) -> None:
     for hours in (0, 1):
         landing = land_fetches(con, FEED, [fetch(tmp_path, hours, payload("1", "2"))], NOW)
         assert landing.failed == ()
@@ -222,7 +255,9 @@ def test_a_live_chart_that_stood_still_is_a_fetch_and_no_observation(con, tmp_pa
         (payload(), None, "the feed is empty"),
     ],
 )
-def test_a_failed_fetch_is_a_row_and_no_rank(con, tmp_path, text, error, said):
+def test_a_failed_fetch_is_a_row_and_no_rank(
+    con: duckdb.DuckDBPyConnection, tmp_path: Path, text: str | None, error: str | None, said: str
+) -> None:
     fetches = [fetch(tmp_path, 0, text, error)]
     for _ in range(2):  # landing it again changes nothing
         landing = land_fetches(con, FEED, fetches, NOW)
@@ -233,8 +268,10 @@ def test_a_failed_fetch_is_a_row_and_no_rank(con, tmp_path, text, error, said):
         assert ranks(con) == []
 
 
-def test_each_chart_of_a_feed_fails_by_itself(con, tmp_path):
-    def asked(chart, text=None, error=None):
+def test_each_chart_of_a_feed_fails_by_itself(
+    con: duckdb.DuckDBPyConnection, tmp_path: Path
+) -> None:
+    def asked(chart: str, text: str | None = None, error: str | None = None) -> Fetch:
         at = len(list(tmp_path.iterdir()))
         return replace(fetch(tmp_path, at, text, error), chart=chart, fetched_at=NOW)
 
@@ -261,7 +298,9 @@ def test_each_chart_of_a_feed_fails_by_itself(con, tmp_path):
     ).fetchall() == [("failed", 2), ("landed", 1)]
 
 
-def test_a_chart_that_failed_before_is_replaced_by_its_payload(con, tmp_path):
+def test_a_chart_that_failed_before_is_replaced_by_its_payload(
+    con: duckdb.DuckDBPyConnection, tmp_path: Path
+) -> None:
     land_fetches(con, FEED, [fetch(tmp_path, 0, error="HTTP 503")], NOW)
     land_fetches(con, FEED, [fetch(tmp_path, 0, payload("1"))], NOW)
     assert [row[2:] for row in snapshots(con)] == [(1, "observed")]

@@ -1,20 +1,27 @@
 """What exports do in the wild: separators, clocks, zones, and identifiers of every kind."""
 
+from __future__ import annotations
+
 import gzip
 from datetime import datetime, timedelta
+from typing import Any
 
+import duckdb
 import pytest
 
-from tests.land.conftest import NOW
+from flows.settings import Settings
+from tests.land.conftest import NOW, Land
 
 HEADER = "who,at,what,id\n"
 
 
-def rows(con, query):
+def rows(con: duckdb.DuckDBPyConnection, query: str) -> list[tuple[Any, ...]]:
     return con.execute(query).fetchall()
 
 
-def test_crlf_trailing_commas_and_quoted_newlines(con, land):
+def test_crlf_trailing_commas_and_quoted_newlines(
+    con: duckdb.DuckDBPyConnection, land: Land
+) -> None:
     _, landed = land(
         "a.csv",
         'who,at,what,id\r\nu1,2026-01-01,"two\r\nlines",1,\r\nu2,2026-01-01,open,2,\r\n',
@@ -42,7 +49,7 @@ def test_crlf_trailing_commas_and_quoted_newlines(con, land):
         "tab\there",
     ],
 )
-def test_any_identifier_is_one_user(con, land, user):
+def test_any_identifier_is_one_user(con: duckdb.DuckDBPyConnection, land: Land, user: str) -> None:
     quoted = user.replace('"', '""')
     text = "".join(f'"{quoted}",2026-01-0{n},"{quoted}",{n}\n' for n in (1, 2))
     _, landed = land("a.csv", HEADER + text)
@@ -51,7 +58,9 @@ def test_any_identifier_is_one_user(con, land, user):
     assert rows(con, "select distinct event_name from raw.app_events") == [(user,)]
 
 
-def test_clocks_in_the_future_and_before_1990(con, land, settings):
+def test_clocks_in_the_future_and_before_1990(
+    con: duckdb.DuckDBPyConnection, land: Land, settings: Settings
+) -> None:
     soon = NOW + timedelta(hours=settings.future_tolerance_hours)
     text = (
         f"u,{soon},open,1\nu,{soon + timedelta(seconds=1)},open,2\n"
@@ -80,12 +89,14 @@ def test_clocks_in_the_future_and_before_1990(con, land, settings):
         "2026-01-05 10:00:00",
     ],
 )
-def test_zones_spelled_every_way(con, land, spelled):
+def test_zones_spelled_every_way(con: duckdb.DuckDBPyConnection, land: Land, spelled: str) -> None:
     land("a.csv", HEADER + f"u,{spelled},open,1\n")
     assert rows(con, "select event_time from raw.app_events") == [(datetime(2026, 1, 5, 10),)]
 
 
-def test_the_same_event_in_two_vendors_exports_counts_once(con, land):
+def test_the_same_event_in_two_vendors_exports_counts_once(
+    con: duckdb.DuckDBPyConnection, land: Land
+) -> None:
     land("a.csv", HEADER + "u,2026-01-05,open,msg-1\nu,2026-01-05,open,msg-2\n", source="one")
     _, landed = land(
         "b.ndjson",
@@ -103,7 +114,9 @@ def test_the_same_event_in_two_vendors_exports_counts_once(con, land):
     assert rows(con, "select count(*) from raw.app_events") == [(2,)]
 
 
-def test_a_gzip_cut_off_fails_and_a_whole_one_lands_afterwards(con, land):
+def test_a_gzip_cut_off_fails_and_a_whole_one_lands_afterwards(
+    con: duckdb.DuckDBPyConnection, land: Land
+) -> None:
     whole = gzip.compress((HEADER + "u,2026-01-05,open,1\n" * 500).encode())
     with pytest.raises(Exception, match="the gzip file is cut off"):
         land("a.csv.gz", whole[:-20])

@@ -1,18 +1,23 @@
 """Exports change: what is new, missing or of another type is recorded, and lands all the same."""
 
+from __future__ import annotations
+
 import json
 
+import duckdb
+
 from flows.land.drift import Drift, list_drift, sum_up
+from tests.land.conftest import Land
 
 HEADER = "who,at,what,id"
 
 
-def drift(con):
+def drift(con: duckdb.DuckDBPyConnection) -> list[tuple[str, str, str | None, str | None]]:
     ids = [row[0] for row in con.execute("select extract_id from raw.extracts").fetchall()]
     return [(d.change, d.column_name, d.was, d.is_now) for d in list_drift(con, ids)]
 
 
-def test_a_new_column_is_told_once(con, land):
+def test_a_new_column_is_told_once(con: duckdb.DuckDBPyConnection, land: Land) -> None:
     land("1.csv", f"{HEADER}\nu,2026-01-01,open,1\n")
     assert drift(con) == []
     for number in (2, 3):
@@ -20,7 +25,9 @@ def test_a_new_column_is_told_once(con, land):
     assert drift(con) == [("new column", "extra", None, None)]
 
 
-def test_a_missing_optional_column_lands_as_null(con, land):
+def test_a_missing_optional_column_lands_as_null(
+    con: duckdb.DuckDBPyConnection, land: Land
+) -> None:
     columns = {
         "user_id": "who",
         "event_time": "at",
@@ -38,7 +45,9 @@ def test_a_missing_optional_column_lands_as_null(con, land):
     ]
 
 
-def test_a_column_that_changes_its_type_half_way_lands_whole(con, land):
+def test_a_column_that_changes_its_type_half_way_lands_whole(
+    con: duckdb.DuckDBPyConnection, land: Land
+) -> None:
     rows = [{"who": n, "at": "2026-01-01", "what": "open", "id": n} for n in range(50)]
     rows += [{"who": f"u{n}", "at": "2026-01-01", "what": "open", "id": n} for n in range(50, 99)]
     _, landed = land("1.ndjson", "\n".join(map(json.dumps, rows)), type="ndjson")
@@ -46,14 +55,14 @@ def test_a_column_that_changes_its_type_half_way_lands_whole(con, land):
     assert ("type changes within the file", "who", "integer", "text") in drift(con)
 
 
-def test_another_type_than_before_is_told(con, land):
+def test_another_type_than_before_is_told(con: duckdb.DuckDBPyConnection, land: Land) -> None:
     land("1.csv", f"{HEADER}\n17,2026-01-01,open,1\n")
     land("2.csv", f"{HEADER}\nabc,2026-01-01,open,2\n")
     assert drift(con) == [("other type", "who", "integer", "text")]
 
 
-def test_the_same_drift_of_many_extracts_is_told_once():
-    def of(extract_id, column, was="text", is_now="integer"):
+def test_the_same_drift_of_many_extracts_is_told_once() -> None:
+    def of(extract_id: str, column: str, was: str = "text", is_now: str = "integer") -> Drift:
         return Drift(
             extract_id=extract_id,
             source="s",

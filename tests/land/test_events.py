@@ -1,27 +1,33 @@
 """Landing event extracts: exact canonical rows, exact rejects, everything or nothing."""
 
+from __future__ import annotations
+
 import gzip
 from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, NoReturn
 
 import duckdb
 import pytest
 
 from flows.errors import ExtractError
-from flows.land import events as landing
+from flows.land import ledger
+from flows.settings import Settings
 from flows.warehouse import connect
+from tests.land.conftest import Land
 
 HEADER = "who,at,what,id\n"
 
 
-def rows(con, query):
+def rows(con: duckdb.DuckDBPyConnection, query: str) -> list[tuple[Any, ...]]:
     return con.execute(query).fetchall()
 
 
-def rejects(con):
+def rejects(con: duckdb.DuckDBPyConnection) -> list[tuple[Any, ...]]:
     return rows(con, "select line_number, reason from raw.rejects order by line_number, reason")
 
 
-def test_csv_lands_as_canonical_rows(con, land):
+def test_csv_lands_as_canonical_rows(con: duckdb.DuckDBPyConnection, land: Land) -> None:
     _, landed = land(
         "a.csv",
         "\ufeffwho,at,what,version,os,land,from,id\r\n"
@@ -57,7 +63,9 @@ def test_csv_lands_as_canonical_rows(con, land):
     ]
 
 
-def test_ndjson_lands_nested_objects_and_missing_keys(con, land):
+def test_ndjson_lands_nested_objects_and_missing_keys(
+    con: duckdb.DuckDBPyConnection, land: Land
+) -> None:
     _, landed = land(
         "a.ndjson.gz",
         gzip.compress(
@@ -82,7 +90,9 @@ def test_ndjson_lands_nested_objects_and_missing_keys(con, land):
     ]
 
 
-def test_parquet_keeps_its_types(con, land, tmp_path):
+def test_parquet_keeps_its_types(
+    con: duckdb.DuckDBPyConnection, land: Land, tmp_path: Path
+) -> None:
     path = tmp_path / "made.parquet"
     duckdb.execute(
         "copy (select 17 as account, timestamptz '2026-01-01 00:00:00+02' as happened, "
@@ -104,7 +114,9 @@ def test_parquet_keeps_its_types(con, land, tmp_path):
     ]
 
 
-def test_every_bad_row_is_kept_with_its_line_and_reason(con, land):
+def test_every_bad_row_is_kept_with_its_line_and_reason(
+    con: duckdb.DuckDBPyConnection, land: Land
+) -> None:
     lines = [
         "u1,2026-01-01,open,1",  # line 2: good
         ",2026-01-01,open,2",
@@ -135,7 +147,7 @@ def test_every_bad_row_is_kept_with_its_line_and_reason(con, land):
     assert (landed.rows_seen, landed.rows_landed, landed.rows_rejected) == (12, 2, 10)
 
 
-def test_broken_lines_of_ndjson_are_kept(con, land):
+def test_broken_lines_of_ndjson_are_kept(con: duckdb.DuckDBPyConnection, land: Land) -> None:
     _, landed = land(
         "a.ndjson",
         b'{"u":"1","t":"2026-01-01"}\nnot json\n{"u":"\xff","t":"2026-01-01"}\n[1]\n'
@@ -152,14 +164,16 @@ def test_broken_lines_of_ndjson_are_kept(con, land):
     assert landed.rows_landed == 1
 
 
-def test_the_future_begins_after_the_tolerance(con, land):
+def test_the_future_begins_after_the_tolerance(con: duckdb.DuckDBPyConnection, land: Land) -> None:
     now = datetime(2026, 1, 1)
     inside, outside = now + timedelta(hours=24), now + timedelta(hours=24, seconds=1)
     _, landed = land("a.csv", f"{HEADER}u,{inside},open,1\nu,{outside},open,2\n", now=now)
     assert (landed.rows_landed, landed.rows_rejected) == (1, 1)
 
 
-def test_no_user_id_lands_anywhere(con, land, settings):
+def test_no_user_id_lands_anywhere(
+    con: duckdb.DuckDBPyConnection, land: Land, settings: Settings
+) -> None:
     secret_user = "marie.curie.4711"
     land(
         "a.csv",
@@ -172,7 +186,9 @@ def test_no_user_id_lands_anywhere(con, land, settings):
         assert len(rejects(again)) == 3
 
 
-def test_duplicates_within_and_across_extracts_are_counted_once(con, land):
+def test_duplicates_within_and_across_extracts_are_counted_once(
+    con: duckdb.DuckDBPyConnection, land: Land
+) -> None:
     land("a.csv", HEADER + "u1,2026-01-01,open,1\nu1,2026-01-01,open,1\nu2,2026-01-01,open,2\n")
     _, second = land("b.csv", HEADER + "u2,2026-01-01,open,2\nu3,2026-01-01,open,3\n")
     assert (second.rows_landed, second.rows_duplicate) == (1, 1)
@@ -184,7 +200,9 @@ def test_duplicates_within_and_across_extracts_are_counted_once(con, land):
     assert rows(con, "select count(*) from raw.app_event_duplicates") == [(1,)]
 
 
-def test_without_ids_repetition_inside_a_file_counts_and_redelivery_does_not(con, land):
+def test_without_ids_repetition_inside_a_file_counts_and_redelivery_does_not(
+    con: duckdb.DuckDBPyConnection, land: Land
+) -> None:
     columns = {"user_id": "who", "event_time": "at", "event_name": "what"}
     row = "u1,2026-01-01T00:00:00,open\n"
     land("a.csv", f"who,at,what\n{row}{row}", columns=columns)
@@ -192,19 +210,23 @@ def test_without_ids_repetition_inside_a_file_counts_and_redelivery_does_not(con
     assert (again.rows_landed, again.rows_duplicate) == (1, 2)
 
 
-def test_a_row_that_lacks_its_id_is_told_apart_by_content(con, land):
+def test_a_row_that_lacks_its_id_is_told_apart_by_content(
+    con: duckdb.DuckDBPyConnection, land: Land
+) -> None:
     text = HEADER + "u1,2026-01-01,open,\nu1,2026-01-01,open,\nu1,2026-01-01,open,7\n"
     land("a.csv", text)
     _, again = land("b.csv", text + "u2,2026-01-01,open,\n")
     assert (again.rows_landed, again.rows_duplicate) == (1, 3)
 
 
-def test_one_person_is_one_key_per_app_and_key(con, land):
+def test_one_person_is_one_key_per_app_and_key(con: duckdb.DuckDBPyConnection, land: Land) -> None:
     land("a.csv", HEADER + "u1,2026-01-01,open,1\n u1 ,2026-01-02,open,2\nu2,2026-01-01,open,3\n")
     assert rows(con, "select count(distinct user_key) from raw.app_events") == [(2,)]
 
 
-def test_a_type_is_inferred_only_where_values_survive_it(con, land):
+def test_a_type_is_inferred_only_where_values_survive_it(
+    con: duckdb.DuckDBPyConnection, land: Land
+) -> None:
     land(
         "a.csv",
         "who,secs,ver\n007,1767225600,1.10\n008,bad,1.20\n"
@@ -231,7 +253,9 @@ def test_a_type_is_inferred_only_where_values_survive_it(con, land):
         (b"PAR1 not really", {"type": "parquet"}, "cannot be read as parquet"),
     ],
 )
-def test_an_unreadable_file_names_itself_and_is_in_the_ledger(con, land, content, reader, message):
+def test_an_unreadable_file_names_itself_and_is_in_the_ledger(
+    con: duckdb.DuckDBPyConnection, land: Land, content: bytes, reader: dict[str, Any], message: str
+) -> None:
     with pytest.raises(ExtractError) as caught:
         land("broken.csv", content, **reader)
     assert "broken.csv" in str(caught.value)
@@ -239,7 +263,7 @@ def test_an_unreadable_file_names_itself_and_is_in_the_ledger(con, land, content
     assert rows(con, "select status, error from raw.extracts") == [("failed", str(caught.value))]
 
 
-def test_half_a_gzip_file_is_not_a_file(con, land):
+def test_half_a_gzip_file_is_not_a_file(con: duckdb.DuckDBPyConnection, land: Land) -> None:
     whole = gzip.compress((HEADER + "u,2026-01-01,open,1\n" * 50_000).encode())
     with pytest.raises(ExtractError, match="the gzip file is cut off"):
         land("half.csv.gz", whole[: len(whole) // 2])
@@ -254,36 +278,40 @@ def test_half_a_gzip_file_is_not_a_file(con, land):
         ({"event_time": "1767225600"}, "columns.event_time: gives INTEGER, not a time"),
     ],
 )
-def test_a_wrong_mapping_names_source_and_column(land, columns, message):
+def test_a_wrong_mapping_names_source_and_column(
+    land: Land, columns: dict[str, str], message: str
+) -> None:
     with pytest.raises(ExtractError) as caught:
         land("a.csv", HEADER + "u,2026-01-01,open,1\n", columns={**_mapping(), **columns})
     assert message in str(caught.value)
 
 
-def _mapping():
+def _mapping() -> dict[str, str]:
     return {"user_id": "who", "event_time": "at", "event_name": "what"}
 
 
-def test_an_interrupted_landing_leaves_nothing(con, land, monkeypatch):
-    def interrupt(*_):
+def test_an_interrupted_landing_leaves_nothing(
+    con: duckdb.DuckDBPyConnection, land: Land, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_: object) -> NoReturn:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(landing.ledger, "record", interrupt)
+    monkeypatch.setattr(ledger, "record", interrupt)
     with pytest.raises(KeyboardInterrupt):
         land("a.csv", HEADER + "u,2026-01-01,open,1\n,2026-01-01,open,2\n")
     for table in ("raw.app_events", "raw.rejects", "raw.extracts", "ops.user_key"):
         assert rows(con, f"select count(*) from {table}") == [(0,)]
 
 
-def test_a_header_alone_lands_as_nothing(land):
+def test_a_header_alone_lands_as_nothing(land: Land) -> None:
     _, landed = land("a.csv", HEADER)
     assert (landed.rows_seen, landed.min_event_time) == (0, None)
 
 
 @pytest.mark.parametrize(("overlap", "landed"), [(True, [2, 0]), (False, [2, 1])])
 def test_rows_without_an_id_are_told_apart_across_extracts_where_these_never_overlap(
-    con, land, overlap, landed
-):
+    con: duckdb.DuckDBPyConnection, land: Land, overlap: bool, landed: list[int]
+) -> None:
     """Twice in one file are two events; once more in another one is a repetition, or a third."""
     columns = {"user_id": "who", "event_time": "at", "event_name": "what"}
     row = "a,2026-01-01T10:00:00Z,open\n"
@@ -294,14 +322,16 @@ def test_rows_without_an_id_are_told_apart_across_extracts_where_these_never_ove
     assert outcomes == landed
 
 
-def test_an_extract_of_duplicates_tells_how_far_it_reaches(con, land):
+def test_an_extract_of_duplicates_tells_how_far_it_reaches(
+    con: duckdb.DuckDBPyConnection, land: Land
+) -> None:
     """The watermark must not depend on which of two overlapping extracts landed first."""
     land("one.csv", HEADER + "a,2026-01-05T10:00:00Z,open,1\n")
     _, again = land("two.csv", HEADER + "a,2026-01-05T10:00:00Z,open,1\n\n")
     assert (again.rows_landed, again.max_event_time) == (0, datetime(2026, 1, 5, 10))
 
 
-def test_a_zone_by_name_is_of_its_own_row_only(con, land):
+def test_a_zone_by_name_is_of_its_own_row_only(con: duckdb.DuckDBPyConnection, land: Land) -> None:
     land(
         "a.csv",
         HEADER
@@ -324,7 +354,9 @@ def test_a_zone_by_name_is_of_its_own_row_only(con, land):
     ]
 
 
-def test_lines_of_fixed_width_are_taken_apart_in_sql(con, land):
+def test_lines_of_fixed_width_are_taken_apart_in_sql(
+    con: duckdb.DuckDBPyConnection, land: Land
+) -> None:
     extract_id, landed = land(
         "orders.txt",
         " customer date     amount\r\n 00001 19970101  11.77\r\n"
@@ -348,6 +380,6 @@ def test_lines_of_fixed_width_are_taken_apart_in_sql(con, land):
     assert extract_id
 
 
-def test_lines_have_one_column(land):
+def test_lines_have_one_column(land: Land) -> None:
     with pytest.raises(ExtractError, match="has no column at, id, what, who .its columns: line"):
         land("a.txt", "x\n", type="lines")

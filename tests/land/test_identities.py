@@ -1,6 +1,9 @@
 """Whose events are whose: the aliases that links come to, against a second opinion in Python."""
 
+from __future__ import annotations
+
 import uuid
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 import duckdb
@@ -18,7 +21,11 @@ links = st.lists(
 )
 
 
-def told_by_links(told):
+Link = tuple[uuid.UUID, uuid.UUID, int]
+"""(anonymous id, user, hours after the start)"""
+
+
+def told_by_links(told: Sequence[Link]) -> dict[uuid.UUID, uuid.UUID]:
     """Alias to the user that they were first seen as, read off the definition."""
     aliases = {
         anonymous: min((at, user) for other, user, at in told if other == anonymous)[1]
@@ -27,7 +34,7 @@ def told_by_links(told):
     return {alias: end for alias in aliases if (end := _end(aliases, alias)) is not None}
 
 
-def _end(aliases, alias):
+def _end(aliases: Mapping[uuid.UUID, uuid.UUID], alias: uuid.UUID) -> uuid.UUID | None:
     seen = {alias}
     while alias in aliases:
         alias = aliases[alias]
@@ -37,7 +44,7 @@ def _end(aliases, alias):
     return alias
 
 
-def resolved(told, merges, order):
+def resolved(told: Sequence[Link], merges: str, order: Iterable[int]) -> dict[uuid.UUID, uuid.UUID]:
     with duckdb.connect() as con:
         create_schemas(con)
         con.execute("insert into raw.event_sources values ('s', 'app', null, 'merged')")
@@ -62,7 +69,9 @@ def resolved(told, merges, order):
 
 @settings(max_examples=40, deadline=None)
 @given(told=links, data=st.data())
-def test_anonymous_users_are_the_first_known_one_whatever_the_order(told, data):
+def test_anonymous_users_are_the_first_known_one_whatever_the_order(
+    told: list[Link], data: st.DataObject
+) -> None:
     order = data.draw(st.permutations(range(len(told))))
     expected = told_by_links([link for link in told if link[0] != link[1]])
     assert resolved(told, "first", order) == expected
@@ -70,14 +79,16 @@ def test_anonymous_users_are_the_first_known_one_whatever_the_order(told, data):
 
 @settings(max_examples=20, deadline=None)
 @given(told=links, data=st.data())
-def test_the_last_known_one_does_not_depend_on_the_order_either(told, data):
+def test_the_last_known_one_does_not_depend_on_the_order_either(
+    told: list[Link], data: st.DataObject
+) -> None:
     order = data.draw(st.permutations(range(len(told))))
     one = resolved(told, "last", order)
     assert one == resolved(told, "last", sorted(order))
     assert not set(one) & set(one.values())
 
 
-def test_persons_seen_under_one_id_are_the_last_one():
+def test_persons_seen_under_one_id_are_the_last_one() -> None:
     anonymous, first, second, third, *_ = USERS
     told = [(anonymous, first, 0), (anonymous, second, 1), (anonymous, third, 2)]
     assert resolved(told, "last", range(3)) == {anonymous: third, first: third, second: third}

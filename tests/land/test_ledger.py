@@ -1,21 +1,25 @@
 """The ledger's states, and the invariant that no event is lost or doubled by any of them."""
 
-import tempfile
-from pathlib import Path
+from __future__ import annotations
 
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import duckdb
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from flows.errors import AfterhypeError
-from flows.extract.found import found_file
-from flows.extract.places import Places
 from flows.land import ledger
 from flows.land.events import land_events
 from flows.settings import Settings
 from flows.sources import EventSource
 from flows.warehouse import connect, create_schemas
-from tests.land.conftest import BY_NAME, NOW
+from tests.land.conftest import BY_NAME, NOW, Land
+from tests.presence import extracts_of, present
 
 HEADER = "who,at,what,id\n"
 VISIBLE = """
@@ -25,20 +29,22 @@ VISIBLE = """
 """
 
 
-def events(*ids):
+def events(*ids: int) -> str:
     return HEADER + "".join(f"u{n},2026-01-01T00:00:{n:02},open,{n}\n" for n in ids)
 
 
-def visible(con):
+def visible(con: duckdb.DuckDBPyConnection) -> list[tuple[Any, ...]]:
     return con.execute(VISIBLE).fetchall()
 
 
-def status_of(con, extract_id):
+def status_of(con: duckdb.DuckDBPyConnection, extract_id: str) -> tuple[Any, ...] | None:
     query = "select status, rows_landed, rows_duplicate from raw.extracts where extract_id = ?"
     return con.execute(query, [extract_id]).fetchone()
 
 
-def test_a_quarantined_extract_gives_its_events_to_who_delivered_them_too(con, land):
+def test_a_quarantined_extract_gives_its_events_to_who_delivered_them_too(
+    con: duckdb.DuckDBPyConnection, land: Land
+) -> None:
     first, _ = land("a.csv", events(1, 2, 3))
     second, _ = land("b.csv", events(2, 3, 4))
     assert status_of(con, second) == ("landed", 1, 2)
@@ -51,16 +57,18 @@ def test_a_quarantined_extract_gives_its_events_to_who_delivered_them_too(con, l
     assert {count for _, count in visible(con)} == {1}
 
 
-def test_a_discarded_extract_never_lands_again(con, land):
+def test_a_discarded_extract_never_lands_again(con: duckdb.DuckDBPyConnection, land: Land) -> None:
     first, _ = land("a.csv", events(1, 2))
     ledger.quarantine(con, first, "too many rejects")
     ledger.discard(con, first)
-    assert status_of(con, first)[0] == "discarded"
+    assert present(status_of(con, first))[0] == "discarded"
     assert con.execute("select count(*) from raw.app_events").fetchone() == (0,)
     assert ledger.recorded(con, [first, "another"]) == {first}
 
 
-def test_a_forgotten_extract_lands_anew_and_others_keep_their_events(con, land):
+def test_a_forgotten_extract_lands_anew_and_others_keep_their_events(
+    con: duckdb.DuckDBPyConnection, land: Land
+) -> None:
     first, _ = land("a.csv", events(1, 2))
     second, _ = land("b.csv", events(2, 3))
     ledger.forget(con, first)
@@ -70,7 +78,9 @@ def test_a_forgotten_extract_lands_anew_and_others_keep_their_events(con, land):
     assert (again, landed.rows_landed, landed.rows_duplicate) == (first, 1, 1)
 
 
-def test_wrong_states_and_unknown_extracts_are_refused(con, land):
+def test_wrong_states_and_unknown_extracts_are_refused(
+    con: duckdb.DuckDBPyConnection, land: Land
+) -> None:
     first, _ = land("a.csv", events(1))
     with pytest.raises(AfterhypeError, match="is landed, not quarantined"):
         ledger.release(con, first)
@@ -78,7 +88,9 @@ def test_wrong_states_and_unknown_extracts_are_refused(con, land):
         ledger.discard(con, first[:-1])
 
 
-def test_the_list_can_be_narrowed_and_keeps_the_reason(con, land):
+def test_the_list_can_be_narrowed_and_keeps_the_reason(
+    con: duckdb.DuckDBPyConnection, land: Land
+) -> None:
     first, _ = land("a.csv", events(1))
     land("b.csv", events(2), source="other")
     ledger.quarantine(con, first, "half of it was rejected")
@@ -87,7 +99,7 @@ def test_the_list_can_be_narrowed_and_keeps_the_reason(con, land):
     assert [r.source for r in ledger.list_extracts(con, source="other")] == ["other"]
 
 
-def test_what_no_gate_has_seen_is_found_once(con, land):
+def test_what_no_gate_has_seen_is_found_once(con: duckdb.DuckDBPyConnection, land: Land) -> None:
     first, _ = land("a.csv", events(1))
     assert ledger.unjudged(con) == [first]
     ledger.mark_judged(con, [first], NOW)
@@ -105,7 +117,9 @@ steps = st.lists(
 
 @given(contents=extracts, steps=steps)
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-def test_the_visible_events_are_those_of_the_landed_extracts_each_once(contents, steps):
+def test_the_visible_events_are_those_of_the_landed_extracts_each_once(
+    contents: list[set[int]], steps: list[tuple[str, int]]
+) -> None:
     with tempfile.TemporaryDirectory() as folder:
         config = Settings(home=Path(folder) / "home")
         with connect(config) as con:
@@ -128,18 +142,20 @@ def test_the_visible_events_are_those_of_the_landed_extracts_each_once(contents,
                 _check(con, contents, landed)
 
 
-def _land(con, config, folder, number, ids):
+def _land(
+    con: duckdb.DuckDBPyConnection, config: Settings, folder: Path, number: int, ids: set[int]
+) -> str:
     path = folder / f"{number}.csv"
     path.write_text(events(*sorted(ids)) + f"x{number},never,open,\n", encoding="utf-8")
     source = EventSource(
         name="chat", app_id="chat", uri=str(path), reader={"type": "csv"}, columns=BY_NAME
     )
-    (extract,) = Places(source).identify([found_file(path)])
+    (extract,) = extracts_of(source, path)
     land_events(con, [extract], source, config, NOW)
     return extract.extract_id
 
 
-def _decide(con, action, extract_id):
+def _decide(con: duckdb.DuckDBPyConnection, action: str, extract_id: str) -> None:
     if action == "quarantine":
         ledger.quarantine(con, extract_id, "test")
     elif action == "release":
@@ -150,10 +166,12 @@ def _decide(con, action, extract_id):
         ledger.forget(con, extract_id)
 
 
-def _check(con, contents, landed):
+def _check(
+    con: duckdb.DuckDBPyConnection, contents: Sequence[set[int]], landed: Mapping[int, str]
+) -> None:
     expected = set()
     for number, extract_id in landed.items():
-        if status_of(con, extract_id)[0] == "landed":
+        if present(status_of(con, extract_id))[0] == "landed":
             expected |= contents[number]
     shown = visible(con)
     assert len(shown) == len(expected)

@@ -1,14 +1,19 @@
 """The live feed against a server that misbehaves: each way ends in the right snapshot."""
 
+from __future__ import annotations
+
 import json
 import re
 import time
+from collections.abc import Callable, Iterator
 from datetime import datetime
 
+import duckdb
 import httpx
 import pytest
 import stamina
-from werkzeug import Response
+from pytest_httpserver import HTTPServer
+from werkzeug import Request, Response
 
 from flows.extract import apple_charts
 from flows.extract.apple_charts import fetch_charts
@@ -20,7 +25,12 @@ NOW = datetime(2026, 2, 1, 10)
 FEED = ChartFeed(name="live", feed="apple_rss", storefronts=["us"], charts=["top-free"], limit=25)
 
 
-def payload(*ids, limit=25, country="us", updated="Sun, 01 Feb 2026 09:00:00 +0000"):
+def payload(
+    *ids: str,
+    limit: int = 25,
+    country: str = "us",
+    updated: str = "Sun, 01 Feb 2026 09:00:00 +0000",
+) -> str:
     return json.dumps(
         {
             "feed": {
@@ -36,21 +46,21 @@ def payload(*ids, limit=25, country="us", updated="Sun, 01 Feb 2026 09:00:00 +00
 GOOD = payload("1", "2", "3")
 
 
-def busy_then_good(status):
+Answer = Callable[[Request], Response]
+
+
+def busy_then_good(status: int) -> Answer:
     answers = [Response(status=status, headers={"Retry-After": "0"}), Response(GOOD)]
     return lambda _: answers.pop(0)
 
 
-def slow(_):
+def slow(_: Request) -> Response:
     time.sleep(0.6)
     return Response(GOOD)
 
 
-slow.patience = 0.3
-
-
-def trickling(_):
-    def body():
+def trickling(_: Request) -> Response:
+    def body() -> Iterator[bytes]:
         for sign in GOOD:
             time.sleep(0.02)
             yield sign.encode()
@@ -58,16 +68,17 @@ def trickling(_):
     return Response(body())
 
 
-trickling.patience = 0.5
+PATIENCE: dict[Answer, float] = {slow: 0.3, trickling: 0.5}
+"""How many seconds each of these is waited for."""
 
 
-def refusing_the_limit(request):
+def refusing_the_limit(request: Request) -> Response:
     limit = int(request.path.split("/")[-2])
     return Response(payload("1", "2", limit=10) if limit == 10 else "", 200 if limit == 10 else 400)
 
 
 @pytest.fixture(autouse=True)
-def _few_attempts():
+def _few_attempts() -> Iterator[None]:
     stamina.set_testing(True, attempts=2)
     yield
     stamina.set_testing(False)
@@ -109,9 +120,17 @@ def _few_attempts():
     ],
 )
 def test_each_way_ends_in_the_right_snapshot(
-    con, settings, httpserver, monkeypatch, answer, status, depth, ranks, said
-):
-    if patience := getattr(answer, "patience", None):
+    con: duckdb.DuckDBPyConnection,
+    settings: Settings,
+    httpserver: HTTPServer,
+    monkeypatch: pytest.MonkeyPatch,
+    answer: Answer,
+    status: str,
+    depth: int,
+    ranks: list[str],
+    said: str | None,
+) -> None:
+    if patience := PATIENCE.get(answer):
         monkeypatch.setattr(apple_charts, "_TIMEOUT", httpx.Timeout(patience))
         monkeypatch.setattr(apple_charts, "LONGEST_ANSWER_SECONDS", patience)
     httpserver.expect_request(_any_path()).respond_with_handler(answer)
@@ -125,7 +144,9 @@ def test_each_way_ends_in_the_right_snapshot(
     assert [app for (app,) in landed] == ranks
 
 
-def test_a_cut_connection_is_a_failed_snapshot(con, settings, cut_connections):
+def test_a_cut_connection_is_a_failed_snapshot(
+    con: duckdb.DuckDBPyConnection, settings: Settings, cut_connections: str
+) -> None:
     _fetch_and_land(con, settings, cut_connections)
     assert con.execute("select status, depth from raw.chart_snapshots").fetchall() == [
         ("failed", 0)
@@ -133,10 +154,10 @@ def test_a_cut_connection_is_a_failed_snapshot(con, settings, cut_connections):
     assert con.execute("select count(*) from raw.chart_ranks").fetchone() == (0,)
 
 
-def _any_path():
+def _any_path() -> re.Pattern[str]:
     return re.compile("/api/.*")
 
 
-def _fetch_and_land(con, settings: Settings, url: str) -> None:
+def _fetch_and_land(con: duckdb.DuckDBPyConnection, settings: Settings, url: str) -> None:
     asked = settings.model_copy(update={"apple_rss_base_url": url})
     land_fetches(con, FEED, fetch_charts(FEED, asked, NOW), NOW)

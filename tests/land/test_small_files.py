@@ -1,25 +1,32 @@
 """Charts, reports and reviews in batches: what lands is what lands one by one."""
 
+from __future__ import annotations
+
 import gzip
 import io
 import json
 import tempfile
 import zipfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Any
 from unittest import mock
 
+import duckdb
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from flows.errors import BrokenExtracts, ExtractError
 from flows.extract.found import Extract
+from flows.formats.chart_documents import read_documents
 from flows.land import charts, ledger
 from flows.land.batches import land_unbroken
 from flows.land.ledger import Landed
-from flows.land.source import land_files
+from flows.land.source import SourceLanding, land_files
 from flows.settings import Settings
-from flows.sources import ChartFiles, InstallFiles, ReviewFiles
+from flows.sources import AnyFiles, ChartFiles, InstallFiles, ReviewFiles
 from flows.warehouse import connect, create_schemas
 from tests.land.conftest import NOW
 
@@ -39,7 +46,7 @@ BROKEN = st.sampled_from(
 )
 
 
-def apple(day, apps, storefront="us"):
+def apple(day: int, apps: Sequence[str | None], storefront: str = "us") -> bytes:
     feed = {
         "id": f"https://example.com/api/v2/{storefront}/apps/top-free/9/apps.json",
         "country": storefront,
@@ -49,7 +56,7 @@ def apple(day, apps, storefront="us"):
     return json.dumps({"feed": feed}).encode()
 
 
-def review(number, moment, rating):
+def review(number: int, moment: str, rating: str) -> dict[str, object]:
     return {
         "author": {"name": {"label": "Pat"}, "uri": {"label": f"https://example.com/{number}"}},
         "updated": {"label": moment},
@@ -59,17 +66,17 @@ def review(number, moment, rating):
     }
 
 
-def feed_of(reviews):
+def feed_of(reviews: object) -> bytes:
     return json.dumps({"feed": {"entry": reviews}}).encode()
 
 
-def table(header, *columns):
+def table(header: str, *columns: Sequence[str]) -> st.SearchStrategy[bytes]:
     """Files of a CSV with this header, whose rows are made of what the columns may hold."""
     rows = st.lists(st.tuples(*map(st.sampled_from, columns)).map(",".join), max_size=5)
     return rows.map(lambda lines: "\n".join([header, *lines]).encode() + b"\n")
 
 
-def archive(members):
+def archive(members: Sequence[bytes]) -> bytes:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as zipped:
         for number, member in enumerate(members):
@@ -87,7 +94,7 @@ REVIEWS = st.builds(
     st.sampled_from(["1", "5", "six"]),
 )
 
-KINDS = {
+KINDS: dict[str, tuple[AnyFiles, st.SearchStrategy[bytes]]] = {
     "apple": (
         ChartFiles(name="charts", format="apple_rss", uri="exports/*"),
         CAPTURES | ARCHIVES | BROKEN,
@@ -184,7 +191,9 @@ TABLES = (
 class Home:
     """One warehouse that is emptied for each landing, and a folder of files."""
 
-    def __init__(self, folder):
+    con: duckdb.DuckDBPyConnection
+
+    def __init__(self, folder: str) -> None:
         self.folder = Path(folder)
         self.exports = self.folder / "exports"
         self.exports.mkdir()
@@ -192,27 +201,27 @@ class Home:
             home=self.folder / "home", sources=self.folder / "sources.yml", user_key="a secret"
         )
 
-    def write(self, files):
+    def write(self, files: Mapping[str, bytes]) -> None:
         for name, content in files.items():
             (self.exports / name).write_bytes(content)
 
-    def clear(self):
+    def clear(self) -> None:
         for path in self.exports.iterdir():
             path.unlink()
 
-    def land(self, source):
+    def land(self, source: AnyFiles) -> tuple[SourceLanding, dict[str, list[tuple[Any, ...]]]]:
         """What landing came to, and all that is in the warehouse then."""
         for name in (*TABLES, "ops.seen_files"):
             self.con.execute(f"delete from {name}")
         landing = land_files(self.con, source, self.settings, NOW)
         return landing, {name: self.rows(f"from {name} order by all") for name in TABLES}
 
-    def rows(self, query):
+    def rows(self, query: str) -> list[tuple[Any, ...]]:
         return self.con.execute(query).fetchall()
 
 
 @pytest.fixture(scope="module")
-def home():
+def home() -> Iterator[Home]:
     with tempfile.TemporaryDirectory() as folder:
         home = Home(folder)
         with connect(home.settings) as home.con:
@@ -221,12 +230,17 @@ def home():
 
 
 @pytest.fixture(autouse=True)
-def _no_files(home):
+def _no_files(home: Home) -> None:
     home.clear()
 
 
-def one_by_one():
-    def land_each(extracts, land):
+LandThem = Callable[[Sequence[Extract]], dict[str, Landed]]
+
+
+def one_by_one() -> AbstractContextManager[object]:
+    def land_each(
+        extracts: Sequence[Extract], land: LandThem
+    ) -> tuple[dict[str, Landed], dict[str, Exception]]:
         each = [land_unbroken([extract], land) for extract in extracts]
         return (
             {extract_id: came_to for landed, _ in each for extract_id, came_to in landed.items()},
@@ -239,7 +253,7 @@ def one_by_one():
 @pytest.mark.parametrize("kind", KINDS)
 @given(data=st.data())
 @settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
-def test_a_batch_lands_what_one_by_one_lands(home, kind, data):
+def test_a_batch_lands_what_one_by_one_lands(home: Home, kind: str, data: st.DataObject) -> None:
     source, contents = KINDS[kind]
     files = data.draw(st.lists(contents, min_size=2, max_size=8))
     home.clear()
@@ -255,7 +269,9 @@ def test_a_batch_lands_what_one_by_one_lands(home, kind, data):
     first=st.integers(1, 8),
 )
 @settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
-def test_what_is_unchanged_depends_on_no_order_of_files_and_batches(home, order, apps, first):
+def test_what_is_unchanged_depends_on_no_order_of_files_and_batches(
+    home: Home, order: list[tuple[str, int]], apps: list[list[str]], first: int
+) -> None:
     source, _ = KINDS["tracker"]
     content = dict(zip(sorted(order), apps, strict=True))
     files = {}
@@ -275,7 +291,7 @@ def test_what_is_unchanged_depends_on_no_order_of_files_and_batches(home, order,
     ]
 
 
-def test_of_one_chart_at_one_moment_the_first_file_of_a_batch_counts(home):
+def test_of_one_chart_at_one_moment_the_first_file_of_a_batch_counts(home: Home) -> None:
     source, _ = KINDS["apple"]
     home.write(
         {
@@ -296,7 +312,7 @@ def test_of_one_chart_at_one_moment_the_first_file_of_a_batch_counts(home):
     assert counts == [(2, 1, 0), (0, 0, 1), (1, 0, 0)]
 
 
-def test_of_a_review_s_version_the_first_file_of_a_batch_counts(home):
+def test_of_a_review_s_version_the_first_file_of_a_batch_counts(home: Home) -> None:
     source, _ = KINDS["own reviews"]
     header = "shop,id,stars,day\n"
     home.write(
@@ -310,14 +326,14 @@ def test_of_a_review_s_version_the_first_file_of_a_batch_counts(home):
     assert [(o.rows_landed, o.rows_duplicate) for o in landing.landed.values()] == [(1, 1), (1, 1)]
 
 
-def test_a_batch_works_states_out_once_and_lands_around_what_is_broken(home):
+def test_a_batch_works_states_out_once_and_lands_around_what_is_broken(home: Home) -> None:
     source, _ = KINDS["apple"]
     files = {f"{n:02}.json": apple(1 + n % 9, [str(n)], f"{n:02}") for n in range(30)}
     broken = {f"{n:02}.json": b"<html>%d" % n for n in (3, 17, 29)}
     home.write(files | broken)
     with (
         mock.patch.object(charts, "mark_unchanged") as states,
-        mock.patch.object(charts, "read_documents", wraps=charts.read_documents) as reading,
+        mock.patch("flows.land.charts.read_documents", wraps=read_documents) as reading,
     ):
         landing, tables = home.land(source)
     assert (states.call_count, reading.call_count) == (1, 2)
@@ -326,7 +342,7 @@ def test_a_batch_works_states_out_once_and_lands_around_what_is_broken(home):
     assert len(tables["raw.extracts"]) == 30
 
 
-def test_a_landing_that_is_cut_off_leaves_nothing_of_its_batch(home):
+def test_a_landing_that_is_cut_off_leaves_nothing_of_its_batch(home: Home) -> None:
     source, _ = KINDS["apple"]
     home.write({f"{n}.json": apple(n, ["1"]) for n in (1, 2)})
     with (
@@ -338,7 +354,7 @@ def test_a_landing_that_is_cut_off_leaves_nothing_of_its_batch(home):
     assert len(land_files(home.con, source, home.settings, NOW).landed) == 2
 
 
-def extract(number):
+def extract(number: int) -> Extract:
     return Extract(
         source="s",
         kind="ranks",
@@ -355,12 +371,12 @@ NOTHING = Landed(rows_seen=0, rows_landed=0, rows_rejected=0, rows_duplicate=0)
 
 
 @pytest.mark.parametrize(("is_named", "most_tries"), [(True, 2), (False, 2 * 3 * 9 + 1)])
-def test_a_few_broken_among_many_cost_a_few_tries(is_named, most_tries):
+def test_a_few_broken_among_many_cost_a_few_tries(is_named: bool, most_tries: int) -> None:
     extracts = [extract(number) for number in range(300)]
     broken = {one.extract_id: f"{one.uri} is broken" for one in extracts[7::100]}
     tries = []
 
-    def land(some):
+    def land(some: Sequence[Extract]) -> dict[str, Landed]:
         tries.append(len(some))
         found = {one.extract_id: broken[one.extract_id] for one in some if one.extract_id in broken}
         if found:
@@ -373,7 +389,7 @@ def test_a_few_broken_among_many_cost_a_few_tries(is_named, most_tries):
     assert len(tries) <= most_tries
 
 
-def test_files_known_by_their_content_are_remembered_together(home):
+def test_files_known_by_their_content_are_remembered_together(home: Home) -> None:
     source, _ = KINDS["apple"]
     home.write({"1.json": apple(1, ["1"]), "2.json": apple(2, ["1"])})
     home.land(source)
@@ -383,7 +399,7 @@ def test_files_known_by_their_content_are_remembered_together(home):
     assert len(ledger.seen_files(home.con, source.name)) == 5
 
 
-def test_a_name_that_claims_another_chart_is_the_only_one_refused(home):
+def test_a_name_that_claims_another_chart_is_the_only_one_refused(home: Home) -> None:
     files = {f"{day}_us.json": apple(day, ["1"]) for day in (1, 2, 3)}
     home.write(files | {"2_us.json": apple(2, ["1"], "de"), "4_de.json": apple(4, ["1"], "de")})
     source = ChartFiles(name="charts", format="apple_rss", uri="exports/*_{storefront}.json")

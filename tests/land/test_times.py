@@ -1,5 +1,7 @@
 """Times with their zones spelled in every way that exports have: exact UTC, or nothing."""
 
+from __future__ import annotations
+
 from datetime import datetime
 
 import duckdb
@@ -55,7 +57,7 @@ NOT_UNDERSTOOD = (
 
 
 @pytest.fixture
-def told():
+def told() -> dict[str | None, datetime | None]:
     """Every spelling in one table: what one row says must not leak into another."""
     with duckdb.connect() as con:
         con.execute("set TimeZone = 'UTC'")
@@ -68,14 +70,14 @@ def told():
         return dict(con.execute(f"select text, {sql} from spelled").fetchall())
 
 
-def test_every_spelling_of_a_zone_gives_utc(told):
+def test_every_spelling_of_a_zone_gives_utc(told: dict[str | None, datetime | None]) -> None:
     assert {at: told[at] for at in SPELLED} == SPELLED
 
 
-def test_what_is_no_time_gives_nothing(told):
+def test_what_is_no_time_gives_nothing(told: dict[str | None, datetime | None]) -> None:
     assert {at: told[at] for at in NOT_UNDERSTOOD} == dict.fromkeys(NOT_UNDERSTOOD)
 
 
-def test_a_number_is_no_time():
+def test_a_number_is_no_time() -> None:
     with pytest.raises(ExtractError, match=r"chat: columns.event_time: gives BIGINT, not a time"):
         utc_in_sql("BIGINT", "at", "chat")

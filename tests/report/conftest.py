@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
+from typing import Protocol
 
 import duckdb
 import pytest
@@ -320,6 +321,12 @@ from marts.app_scorecard where app_id = 'spike'
 """
 
 
+class MakeMarts(Protocol):
+    """``make_marts(SPIKE, HABIT)``: the path of a fresh marts file with these apps."""
+
+    def __call__(self, *apps: AppRule) -> Path: ...
+
+
 def build_marts(path: Path, apps: Sequence[AppRule]) -> Path:
     """Write a marts file with every table of the contract that the report reads."""
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -361,6 +368,5 @@ def build_marts(path: Path, apps: Sequence[AppRule]) -> Path:
 
 
 @pytest.fixture
-def make_marts(tmp_path: Path) -> Callable[..., Path]:
-    """`make_marts(SPIKE, HABIT)`: the path of a fresh marts file with these apps."""
+def make_marts(tmp_path: Path) -> MakeMarts:
     return lambda *apps: build_marts(tmp_path / "published" / "marts.duckdb", apps)

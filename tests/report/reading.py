@@ -20,14 +20,14 @@ class Page(HTMLParser):
         self.inside = ""
         self.feed(html)
 
-    def handle_starttag(self, tag, attrs):
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.append((tag, dict(attrs)))
         self.inside = "data" if ("type", "application/json") in attrs else tag
 
-    def handle_endtag(self, tag):
+    def handle_endtag(self, tag: str) -> None:
         self.inside = "" if tag in (self.inside, "script") else self.inside
 
-    def handle_data(self, data):
+    def handle_data(self, data: str) -> None:
         if self.inside == "data":
             self.data.append(data)
         elif self.inside == "script":
@@ -44,4 +44,5 @@ class Page(HTMLParser):
 
 
 def specifications(page: Page) -> dict[str, Any]:
-    return json.loads(page.data[0])["charts"]
+    charts: dict[str, Any] = json.loads(page.data[0])["charts"]
+    return charts

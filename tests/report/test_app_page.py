@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
@@ -12,7 +13,7 @@ import pytest
 from flows.errors import AfterhypeError
 from flows.report import write_site
 from flows.report.app_story import TABLES
-from tests.report.conftest import HABIT, QUIET, SPIKE, WATERMARK, AppRule
+from tests.report.conftest import HABIT, QUIET, SPIKE, WATERMARK, AppRule, MakeMarts
 from tests.report.reading import Page, specifications
 
 LEAKY = AppRule("leaky", "Leaky", first_day=date(2025, 12, 1), day_1=0.18, verdict="leaky")
@@ -36,7 +37,7 @@ def change(marts: Path, *statements: str) -> Path:
     return marts
 
 
-def rows_with(page: Page, figure: str, *keys: str) -> list[dict]:
+def rows_with(page: Page, figure: str, *keys: str) -> list[dict[str, Any]]:
     """The data of the layers of a chart whose rows have these keys."""
     return [
         row
@@ -46,7 +47,7 @@ def rows_with(page: Page, figure: str, *keys: str) -> list[dict]:
     ]
 
 
-def test_every_tracked_app_has_a_page_linked_both_ways(make_marts):
+def test_every_tracked_app_has_a_page_linked_both_ways(make_marts: MakeMarts) -> None:
     site = site_of(make_marts(SPIKE, HABIT))
 
     overview = Page((site / "index.html").read_text(encoding="utf-8"))
@@ -62,7 +63,7 @@ def test_every_tracked_app_has_a_page_linked_both_ways(make_marts):
         assert not anchor or anchor in {a.get("id") for _, a in page.tags}
 
 
-def test_the_overview_names_verdict_confidence_and_first_reason(make_marts):
+def test_the_overview_names_verdict_confidence_and_first_reason(make_marts: MakeMarts) -> None:
     site = site_of(make_marts(SPIKE, QUIET))
     overview = Page((site / "index.html").read_text(encoding="utf-8")).text
 
@@ -70,7 +71,7 @@ def test_the_overview_names_verdict_confidence_and_first_reason(make_marts):
     assert "Too early to tell Only 3 days are complete, 7 are needed." in overview
 
 
-def test_the_verdict_comes_with_its_reasons_and_what_would_change_it(make_marts):
+def test_the_verdict_comes_with_its_reasons_and_what_would_change_it(make_marts: MakeMarts) -> None:
     page = page_of(make_marts(SPIKE), "spike")
 
     assert "Verdict A spike Many came at once, and hardly any of them stay. 93 % confidence" in (
@@ -81,19 +82,19 @@ def test_the_verdict_comes_with_its_reasons_and_what_would_change_it(make_marts)
     assert "Earliest on 11 Apr 2026, when 400 users will have 60 complete days." in page.text
 
 
-def test_certainty_is_never_claimed(make_marts):
+def test_certainty_is_never_claimed(make_marts: MakeMarts) -> None:
     marts = change(make_marts(HABIT), "update app_scorecard set verdict_confidence = 0.9999")
 
     assert "more than 99 % confidence" in page_of(marts, "habit").text
 
 
-def test_a_confidence_of_too_early_is_not_shown(make_marts):
+def test_a_confidence_of_too_early_is_not_shown(make_marts: MakeMarts) -> None:
     marts = change(make_marts(QUIET), "update app_scorecard set verdict_confidence = 0.77")
 
     assert "confidence" not in page_of(marts, "quiet").text
 
 
-def test_a_young_app_shows_no_day_60_even_where_a_mart_says_so(make_marts):
+def test_a_young_app_shows_no_day_60_even_where_a_mart_says_so(make_marts: MakeMarts) -> None:
     """The app is 49 days old: what claims to be observed later than that is not shown."""
     marts = change(
         make_marts(HABIT),
@@ -111,7 +112,7 @@ def test_a_young_app_shows_no_day_60_even_where_a_mart_says_so(make_marts):
     assert "not observed yet, complete from 11 Apr 2026" in page.text
 
 
-def test_every_rate_of_the_forecast_table_says_what_it_is(make_marts):
+def test_every_rate_of_the_forecast_table_says_what_it_is(make_marts: MakeMarts) -> None:
     page = page_of(make_marts(HABIT), "habit")
 
     table = page.text[page.text.index("Day 30, 60 and 90:") : page.text.index("Forecasts by")]
@@ -120,7 +121,7 @@ def test_every_rate_of_the_forecast_table_says_what_it_is(make_marts):
     assert len(re.findall(r"\bobserved\b(?! as)|\bforecast\b(?! as)", table)) == 6 + 1
 
 
-def test_a_refused_forecast_gives_its_reason(make_marts):
+def test_a_refused_forecast_gives_its_reason(make_marts: MakeMarts) -> None:
     page = page_of(make_marts(QUIET), "quiet")
 
     assert "no forecast: only 3 complete days, 7 are needed." in page.text
@@ -128,7 +129,7 @@ def test_a_refused_forecast_gives_its_reason(make_marts):
     assert "forecast" not in " ".join(str(row) for row in rows_with(page, "curve", "text"))
 
 
-def test_the_forecast_begins_where_the_observed_curve_ends(make_marts):
+def test_the_forecast_begins_where_the_observed_curve_ends(make_marts: MakeMarts) -> None:
     page = page_of(make_marts(HABIT), "habit")
 
     observed = rows_with(page, "curve", "cohorts")
@@ -143,14 +144,16 @@ def test_the_forecast_begins_where_the_observed_curve_ends(make_marts):
     assert rows_with(page, "curve", "text")[0]["text"] == "forecast"
 
 
-def test_an_old_app_has_nothing_left_to_forecast(make_marts):
+def test_an_old_app_has_nothing_left_to_forecast(make_marts: MakeMarts) -> None:
     page = page_of(make_marts(OLD_SPIKE), "old")
 
     assert "Every day on this chart is observed, so nothing is left to forecast." in page.text
     assert not rows_with(page, "curve", "text")
 
 
-def test_the_forecasts_are_held_against_what_happened_and_the_baselines(make_marts):
+def test_the_forecasts_are_held_against_what_happened_and_the_baselines(
+    make_marts: MakeMarts,
+) -> None:
     page = page_of(make_marts(HABIT), "habit")
 
     # errors of 1/2, 1 and 3/2 times the method's own: the median is the method's own
@@ -159,7 +162,7 @@ def test_the_forecasts_are_held_against_what_happened_and_the_baselines(make_mar
     assert "Day 60, classic" not in page.text
 
 
-def test_ranks_are_this_apps_only_and_notes_stand_on_their_days(make_marts):
+def test_ranks_are_this_apps_only_and_notes_stand_on_their_days(make_marts: MakeMarts) -> None:
     page = page_of(make_marts(SPIKE, HABIT), "habit")
 
     lines = [row for row in rows_with(page, "rank-0", "app") if isinstance(row["rank"], list)]
@@ -169,7 +172,7 @@ def test_ranks_are_this_apps_only_and_notes_stand_on_their_days(make_marts):
     assert "Marked: Invitations end, open to all, 14 Feb 2026;" in page.text
 
 
-def test_a_note_outside_a_charts_days_is_not_drawn_on_it(make_marts):
+def test_a_note_outside_a_charts_days_is_not_drawn_on_it(make_marts: MakeMarts) -> None:
     marts = change(make_marts(HABIT), "update launch_notes set note_date = date '2024-01-01'")
 
     page = page_of(marts, "habit")
@@ -178,7 +181,7 @@ def test_a_note_outside_a_charts_days_is_not_drawn_on_it(make_marts):
     assert "Marked:" not in page.text
 
 
-def test_the_company_and_the_chart_story_are_told(make_marts):
+def test_the_company_and_the_chart_story_are_told(make_marts: MakeMarts) -> None:
     page = page_of(make_marts(SPIKE), "spike")
 
     assert "Rose to 1, 6 days after it was first seen; twice as bad by 28 Feb 2026" in page.text
@@ -198,7 +201,9 @@ def test_the_company_and_the_chart_story_are_told(make_marts):
         ("cannot_tell", "the chart was not fetched often or deep enough"),
     ],
 )
-def test_a_half_life_that_is_not_reached_says_why(make_marts, state, says):
+def test_a_half_life_that_is_not_reached_says_why(
+    make_marts: MakeMarts, state: str, says: str
+) -> None:
     marts = change(
         make_marts(SPIKE),
         f"update fct_rank_summary set half_life_state = '{state}', half_life_date = null, "
@@ -208,7 +213,7 @@ def test_a_half_life_that_is_not_reached_says_why(make_marts, state, says):
     assert says in page_of(marts, "spike").text
 
 
-def test_growth_flags_and_launches_are_compared(make_marts):
+def test_growth_flags_and_launches_are_compared(make_marts: MakeMarts) -> None:
     marts = make_marts(OLD_SPIKE, LEAKY, HABIT)
 
     leaky = page_of(marts, "leaky")
@@ -227,7 +232,7 @@ def test_growth_flags_and_launches_are_compared(make_marts):
     assert "Vidra 0 days 2 days not yet" in old.text
 
 
-def test_behaviour_warns_of_correlation_and_leaves_out_too_few(make_marts):
+def test_behaviour_warns_of_correlation_and_leaves_out_too_few(make_marts: MakeMarts) -> None:
     page = page_of(make_marts(HABIT), "habit")
 
     assert "This is correlation." in page.text
@@ -241,7 +246,7 @@ def test_behaviour_warns_of_correlation_and_leaves_out_too_few(make_marts):
     assert "7.0 % of the users (active on 4+ days) made 55.0 % of all events." in page.text
 
 
-def test_launch_effects_say_whether_they_are_more_than_noise(make_marts):
+def test_launch_effects_say_whether_they_are_more_than_noise(make_marts: MakeMarts) -> None:
     text = page_of(make_marts(HABIT), "habit").text
 
     assert (
@@ -252,7 +257,9 @@ def test_launch_effects_say_whether_they_are_more_than_noise(make_marts):
     assert "Whether “Clip editor rebuilt” changed day 30 can be told." in text
 
 
-def test_reviews_stand_beside_retention_with_quotes_in_their_language(make_marts):
+def test_reviews_stand_beside_retention_with_quotes_in_their_language(
+    make_marts: MakeMarts,
+) -> None:
     page = page_of(make_marts(SPIKE), "spike")
 
     assert {"ratings", "cohort-weeks", "themes"} <= set(specifications(page))
@@ -268,7 +275,7 @@ def test_reviews_stand_beside_retention_with_quotes_in_their_language(make_marts
     )
 
 
-def test_what_to_watch_is_ahead_and_in_order(make_marts):
+def test_what_to_watch_is_ahead_and_in_order(make_marts: MakeMarts) -> None:
     page = page_of(make_marts(HABIT), "habit")
 
     days = [date.fromisoformat(day) for day in page.attributes("time", "datetime")]
@@ -279,7 +286,7 @@ def test_what_to_watch_is_ahead_and_in_order(make_marts):
     assert "Next milestone. 10 k users:" in page.text
 
 
-def test_what_is_absent_is_said_and_no_chart_is_empty(make_marts):
+def test_what_is_absent_is_said_and_no_chart_is_empty(make_marts: MakeMarts) -> None:
     page = page_of(make_marts(QUIET), "quiet")
 
     for said in (
@@ -301,7 +308,7 @@ def test_what_is_absent_is_said_and_no_chart_is_empty(make_marts):
     }
 
 
-def test_an_app_without_events_has_a_page_of_words(make_marts):
+def test_an_app_without_events_has_a_page_of_words(make_marts: MakeMarts) -> None:
     page = page_of(make_marts(AppRule("x", "Announced", daily_users=0)), "x")
 
     assert "Too early to tell" in page.text
@@ -318,7 +325,7 @@ KEPT = re.compile(
 )
 
 
-def test_every_number_may_be_unknown(make_marts):
+def test_every_number_may_be_unknown(make_marts: MakeMarts) -> None:
     marts = make_marts(SPIKE, HABIT)
     with duckdb.connect(str(marts)) as con:
         columns = con.execute(
@@ -341,7 +348,7 @@ def test_every_number_may_be_unknown(make_marts):
         assert "nan" not in page.text.lower().split()
 
 
-def test_headers_have_scopes_and_charts_labels(make_marts):
+def test_headers_have_scopes_and_charts_labels(make_marts: MakeMarts) -> None:
     page = page_of(make_marts(SPIKE, HABIT), "spike")
 
     headers = [attrs for tag, attrs in page.tags if tag == "th"]
@@ -353,7 +360,7 @@ def test_headers_have_scopes_and_charts_labels(make_marts):
     assert len(ids) == len(set(ids))
 
 
-def test_pages_stay_below_three_megabytes(make_marts):
+def test_pages_stay_below_three_megabytes(make_marts: MakeMarts) -> None:
     apps = [
         AppRule(
             f"app-{i}", f"App {i}", first_day=date(2025, 11, 1), peak_rank=i + 1, verdict="leaky"
@@ -367,7 +374,7 @@ def test_pages_stay_below_three_megabytes(make_marts):
     assert max(sizes) < 3_000_000
 
 
-def test_the_page_of_an_app_that_is_gone_goes(make_marts):
+def test_the_page_of_an_app_that_is_gone_goes(make_marts: MakeMarts) -> None:
     marts = make_marts(SPIKE, HABIT)
     assert {path.name for path in (site_of(marts) / "apps").iterdir()} == {
         "spike.html",
@@ -379,7 +386,7 @@ def test_the_page_of_an_app_that_is_gone_goes(make_marts):
     assert {path.name for path in (site_of(marts) / "apps").iterdir()} == {"spike.html"}
 
 
-def test_names_cannot_become_markup_files_or_script(make_marts):
+def test_names_cannot_become_markup_files_or_script(make_marts: MakeMarts) -> None:
     hostile = AppRule(
         "../../etc/</script><script>x", "</script><b>Bold</b> {{ 7 * 7 }}", verdict="spike"
     )
@@ -395,14 +402,18 @@ def test_names_cannot_become_markup_files_or_script(make_marts):
 
 
 @pytest.mark.parametrize("table", ["fct_forecasts", "fct_launch_velocity", "review_samples"])
-def test_a_missing_mart_of_the_story_is_named(make_marts, tmp_path, table):
+def test_a_missing_mart_of_the_story_is_named(
+    make_marts: MakeMarts, tmp_path: Path, table: str
+) -> None:
     marts = change(make_marts(SPIKE), f"drop table {table}")
 
     with pytest.raises(AfterhypeError, match=rf"tables missing: marts\.{table}"):
         write_site(marts, tmp_path / "site")
 
 
-def test_a_scorecard_without_verdicts_asks_for_a_new_publication(make_marts, tmp_path):
+def test_a_scorecard_without_verdicts_asks_for_a_new_publication(
+    make_marts: MakeMarts, tmp_path: Path
+) -> None:
     marts = change(make_marts(SPIKE), "alter table app_scorecard drop column verdict")
 
     with pytest.raises(AfterhypeError, match="Publish again with this version"):

@@ -10,9 +10,9 @@ import altair as alt
 import duckdb
 import pytest
 
-from flows.report import drawing, write_site
+from flows.report import charts, drawing, write_site
 from flows.report.drawing import Drawings, plot
-from tests.report.conftest import HABIT, SPIKE
+from tests.report.conftest import HABIT, SPIKE, MakeMarts
 
 drawn: list[str] = []
 
@@ -69,7 +69,7 @@ def test_a_broken_keepsake_is_none(tmp_path: Path, content: str) -> None:
 
 
 def test_a_site_of_the_same_data_draws_nothing_and_is_the_same(
-    tmp_path: Path, make_marts: Any, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, make_marts: MakeMarts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     marts, kept = make_marts(SPIKE, HABIT), tmp_path / "kept"
     first = write_site(marts, tmp_path / "first", kept_in=kept)
@@ -77,11 +77,14 @@ def test_a_site_of_the_same_data_draws_nothing_and_is_the_same(
     assert len(texts) > 20
     assert " at 0x" not in repr(texts)
 
-    draw = drawing.charts.specification
+    draw = charts.specification
     anew: list[alt.LayerChart] = []
-    monkeypatch.setattr(
-        drawing.charts, "specification", lambda chart: (anew.append(chart), draw(chart))[1]
-    )
+
+    def noted(chart: alt.LayerChart) -> dict[str, Any]:
+        anew.append(chart)
+        return draw(chart)
+
+    monkeypatch.setattr(charts, "specification", noted)
     second = write_site(marts, tmp_path / "second", kept_in=kept)
     assert anew == []
     pages = [path.relative_to(first.parent) for path in first.parent.rglob("*.html")]

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 import yaml
 
 from flows.report import app_story, queries, slices
 from flows.settings import PROJECT_ROOT
+from tests.presence import present
 
 MODELS = PROJECT_ROOT / "dbt_project" / "models"
 BESIDE = {"publication", "restatements", "scorecard_changes", "gate_history"}
@@ -21,21 +23,21 @@ def exposures() -> dict[str, set[str]]:
     listed = yaml.safe_load((MODELS / "exposures.yml").read_text(encoding="utf-8"))["exposures"]
     return {
         exposure["name"]: {
-            re.fullmatch(r"ref\('(\w+)'\)", ref)[1] for ref in exposure["depends_on"]
+            present(re.fullmatch(r"ref\('(\w+)'\)", ref))[1] for ref in exposure["depends_on"]
         }
         for exposure in listed
     }
 
 
-def read_by(module: object) -> set[str]:
+def read_by(module: ModuleType) -> set[str]:
     """The tables that a module's queries name."""
-    source = Path(module.__file__).read_text(encoding="utf-8")
+    source = Path(present(module.__file__)).read_text(encoding="utf-8")
     return set(re.findall(r"\bmarts\.([a-z]\w*)", source)) | set(
         module.PERIODS.values() if module is slices else ()
     )
 
 
-def test_the_pages_depend_on_the_marts_that_their_queries_name():
+def test_the_pages_depend_on_the_marts_that_their_queries_name() -> None:
     overview = read_by(queries) | read_by(slices)
 
     assert exposures()["report_overview"] == overview - BESIDE
@@ -44,12 +46,12 @@ def test_the_pages_depend_on_the_marts_that_their_queries_name():
     )
 
 
-def test_the_site_asks_for_every_table_before_it_reads_any():
+def test_the_site_asks_for_every_table_before_it_reads_any() -> None:
     asked = {*queries.TABLES, *app_story.TABLES, *slices.TABLES}
 
     assert read_by(queries) | read_by(slices) | read_by(app_story) == asked
 
 
 @pytest.mark.parametrize("name", ["bi_dashboards", "publishing_targets"])
-def test_who_gets_the_whole_publication_depends_on_every_mart(name):
+def test_who_gets_the_whole_publication_depends_on_every_mart(name: str) -> None:
     assert exposures()[name] == {path.stem for path in (MODELS / "marts").glob("*.sql")}

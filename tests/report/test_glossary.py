@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 
@@ -10,7 +11,7 @@ from flows.errors import AfterhypeError
 from flows.report.glossary import DEFINITIONS, read_terms
 
 
-def test_every_docs_block_is_a_term_with_its_formula():
+def test_every_docs_block_is_a_term_with_its_formula() -> None:
     terms = {term.name: term for term in read_terms()}
 
     assert set(terms) == set(re.findall(r"{% docs (\w+) %}", DEFINITIONS.read_text("utf-8")))
@@ -21,7 +22,7 @@ def test_every_docs_block_is_a_term_with_its_formula():
     assert next(iter(terms)) == "window_24h_retention"
 
 
-def test_html_in_a_definition_stays_text(tmp_path):
+def test_html_in_a_definition_stays_text(tmp_path: Path) -> None:
     path = tmp_path / "definitions.md"
     path.write_text("{% docs x %}\n### X\n\n<script>1</script>\n{% enddocs %}\n", "utf-8")
 
@@ -30,7 +31,7 @@ def test_html_in_a_definition_stays_text(tmp_path):
     assert "<script>" not in term.text
 
 
-def test_a_file_without_definitions_is_named(tmp_path):
+def test_a_file_without_definitions_is_named(tmp_path: Path) -> None:
     path = tmp_path / "definitions.md"
     with pytest.raises(AfterhypeError, match=r"definitions\.md: the definitions cannot be read"):
         read_terms(path)

@@ -43,7 +43,7 @@ def address(root: Path) -> Iterator[str]:
         server.shutdown()
 
 
-def test_every_link_leads_somewhere_within_the_site(address):
+def test_every_link_leads_somewhere_within_the_site(address: str) -> None:
     seen: dict[str, Page | None] = {}
     waiting = [urljoin(address, "index.html")]
     fragments = []
@@ -76,7 +76,7 @@ def test_every_link_leads_somewhere_within_the_site(address):
     assert dead == []
 
 
-def test_what_can_be_downloaded_is_what_is_published(root):
+def test_what_can_be_downloaded_is_what_is_published(root: Path) -> None:
     site = root / "team" / "report"
     published = root / "published"
 
@@ -87,5 +87,5 @@ def test_what_can_be_downloaded_is_what_is_published(root):
         assert path.samefile(source)
 
 
-def test_github_pages_leaves_nothing_out(root):
+def test_github_pages_leaves_nothing_out(root: Path) -> None:
     assert (root / "team" / "report" / ".nojekyll").is_file()

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING, Literal
 
 import pytest
 
 from flows.report import write_site
-from tests.report.conftest import HABIT, QUIET, SPIKE, AppRule
+from tests.report.conftest import HABIT, QUIET, SPIKE, AppRule, MakeMarts
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 NAMES = AppRule("long", "</script><b>" + "Supercalifragilistic" * 6, is_simulated=True, peak_rank=2)
 
 
 @pytest.fixture
-def index(make_marts) -> Path:
+def index(make_marts: MakeMarts) -> Path:
     marts = make_marts(SPIKE, HABIT, QUIET, NAMES)
     return write_site(marts, marts.parent / "site")
 
@@ -21,7 +25,9 @@ def index(make_marts) -> Path:
 @pytest.mark.parametrize(
     ("width", "scheme"), [(1280, "light"), (1280, "dark"), (390, "light"), (390, "dark")]
 )
-def test_the_page_is_drawn_without_a_word_or_a_request(browser, index, width, scheme):
+def test_the_page_is_drawn_without_a_word_or_a_request(
+    browser: Browser, index: Path, width: int, scheme: Literal["light", "dark"]
+) -> None:
     context = browser.new_context(
         viewport={"width": width, "height": 900},
         color_scheme=scheme,
@@ -63,7 +69,9 @@ def test_the_page_is_drawn_without_a_word_or_a_request(browser, index, width, sc
         ("quiet", 390, "light"),
     ],
 )
-def test_an_apps_page_is_drawn_without_a_word_or_a_request(browser, index, app_id, width, scheme):
+def test_an_apps_page_is_drawn_without_a_word_or_a_request(
+    browser: Browser, index: Path, app_id: str, width: int, scheme: Literal["light", "dark"]
+) -> None:
     context = browser.new_context(
         viewport={"width": width, "height": 900},
         color_scheme=scheme,
@@ -96,7 +104,7 @@ def test_an_apps_page_is_drawn_without_a_word_or_a_request(browser, index, app_i
     context.close()
 
 
-def test_the_overview_leads_to_an_app_and_back(browser, index):
+def test_the_overview_leads_to_an_app_and_back(browser: Browser, index: Path) -> None:
     page = browser.new_page()
     page.goto(index.as_uri())
     page.click(".scorecard a.call.spike >> nth=0")
@@ -107,7 +115,7 @@ def test_the_overview_leads_to_an_app_and_back(browser, index):
     page.close()
 
 
-def test_dark_and_light_differ_in_charts_too(browser, index):
+def test_dark_and_light_differ_in_charts_too(browser: Browser, index: Path) -> None:
     colours = []
     for scheme in ("light", "dark"):
         page = browser.new_page(color_scheme=scheme)
@@ -124,7 +132,7 @@ def test_dark_and_light_differ_in_charts_too(browser, index):
     assert all(colour.startswith("rgb") for colour in colours)
 
 
-def test_days_stand_where_they_are_in_any_time_zone(browser, index):
+def test_days_stand_where_they_are_in_any_time_zone(browser: Browser, index: Path) -> None:
     labels = []
     for zone in ("America/Los_Angeles", "Asia/Tokyo"):
         page = browser.new_page(timezone_id=zone)
@@ -137,7 +145,7 @@ def test_days_stand_where_they_are_in_any_time_zone(browser, index):
     assert labels[0] == labels[1]
 
 
-def test_the_keyboard_reaches_the_findings_first(browser, index):
+def test_the_keyboard_reaches_the_findings_first(browser: Browser, index: Path) -> None:
     page = browser.new_page()
     page.goto(index.as_uri())
     page.keyboard.press("Tab")

@@ -9,7 +9,7 @@ import pytest
 
 from flows.errors import AfterhypeError
 from flows.report import write_site
-from tests.report.conftest import HABIT, QUIET, SPIKE, AppRule
+from tests.report.conftest import HABIT, QUIET, SPIKE, AppRule, MakeMarts
 from tests.report.reading import Page, specifications
 
 HOSTILE = AppRule(
@@ -26,7 +26,7 @@ def write(marts: Path, **documents: Path) -> Page:
     return Page(index.read_text(encoding="utf-8"))
 
 
-def test_the_lead_answers_with_numbers_per_app(make_marts):
+def test_the_lead_answers_with_numbers_per_app(make_marts: MakeMarts) -> None:
     page = write(make_marts(SPIKE, HABIT))
 
     # 50 days, so day 60 cannot have been observed, and is not 0.
@@ -38,7 +38,7 @@ def test_the_lead_answers_with_numbers_per_app(make_marts):
     assert "off the chart on 31 Mar 2026" in page.text
 
 
-def test_an_incomplete_day_is_not_yet_observable_and_never_zero(make_marts):
+def test_an_incomplete_day_is_not_yet_observable_and_never_zero(make_marts: MakeMarts) -> None:
     page = write(make_marts(QUIET))
 
     assert "not yet observable, completes on 4 Apr 2026" in page.text  # day 7
@@ -51,7 +51,7 @@ def test_an_incomplete_day_is_not_yet_observable_and_never_zero(make_marts):
     assert last_cohort["rate"][:3] == [1.0, None, None]
 
 
-def test_simulated_apps_are_marked_and_described(make_marts):
+def test_simulated_apps_are_marked_and_described(make_marts: MakeMarts) -> None:
     page = write(make_marts(SPIKE, HABIT))
 
     assert "Spike Video simulated" in page.text
@@ -60,7 +60,7 @@ def test_simulated_apps_are_marked_and_described(make_marts):
     assert "modelled after an AI video app that led the chart for a week" in page.text
 
 
-def test_curves_hold_complete_days_only(make_marts):
+def test_curves_hold_complete_days_only(make_marts: MakeMarts) -> None:
     page = write(make_marts(HABIT, QUIET))
 
     chart = specifications(page)["curve-classic"]
@@ -74,7 +74,9 @@ def test_curves_hold_complete_days_only(make_marts):
     )
 
 
-def test_ranks_break_over_unfetched_days_and_sink_to_the_floor_when_off_the_chart(make_marts):
+def test_ranks_break_over_unfetched_days_and_sink_to_the_floor_when_off_the_chart(
+    make_marts: MakeMarts,
+) -> None:
     page = write(make_marts(HABIT))
 
     data = specifications(page)["ranks-0"]["datasets"].values()
@@ -90,7 +92,7 @@ def test_ranks_break_over_unfetched_days_and_sink_to_the_floor_when_off_the_char
     assert any(rows[0].get("text") == "worse than 100" for rows in data)
 
 
-def test_many_cohort_dates_are_gathered_into_weeks(make_marts):
+def test_many_cohort_dates_are_gathered_into_weeks(make_marts: MakeMarts) -> None:
     page = write(make_marts(HABIT))
 
     triangle = specifications(page)["triangle-0"]
@@ -103,7 +105,7 @@ def test_many_cohort_dates_are_gathered_into_weeks(make_marts):
     assert observed[-1]["rate"][:2] == [1.0, None]
 
 
-def test_growth_shows_complete_weeks_only(make_marts):
+def test_growth_shows_complete_weeks_only(make_marts: MakeMarts) -> None:
     page = write(make_marts(HABIT))
 
     weeks = next(
@@ -115,7 +117,7 @@ def test_growth_shows_complete_weeks_only(make_marts):
     assert "In the week of 23 Mar 2026" in page.text
 
 
-def test_freshness_gates_and_publication_are_shown(make_marts):
+def test_freshness_gates_and_publication_are_shown(make_marts: MakeMarts) -> None:
     page = write(make_marts(SPIKE, HABIT))
 
     assert "events of Habit & Co" in page.text
@@ -128,7 +130,7 @@ def test_freshness_gates_and_publication_are_shown(make_marts):
     assert "sha256:0123456789abcdef" in page.text
 
 
-def test_what_moved_is_told_with_its_cause(make_marts):
+def test_what_moved_is_told_with_its_cause(make_marts: MakeMarts) -> None:
     page = write(make_marts(SPIKE))
 
     assert "daily cohorts: retained users" in page.text
@@ -140,7 +142,9 @@ def test_what_moved_is_told_with_its_cause(make_marts):
     assert "told yesterday" not in page.text  # that was the publication before
 
 
-def test_what_the_scorecard_says_anew_is_told_with_what_it_said_before(make_marts):
+def test_what_the_scorecard_says_anew_is_told_with_what_it_said_before(
+    make_marts: MakeMarts,
+) -> None:
     page = write(make_marts(SPIKE, HABIT))
 
     assert "Compared with publication 20260331T040500-abc122" in page.text
@@ -151,14 +155,14 @@ def test_what_the_scorecard_says_anew_is_told_with_what_it_said_before(make_mart
     assert "49 cohorts complete, +1" in page.text
 
 
-def test_the_history_of_the_gates_names_what_failed(make_marts):
+def test_the_history_of_the_gates_names_what_failed(make_marts: MakeMarts) -> None:
     page = write(make_marts(SPIKE))
 
     assert "run-1" in page.text
     assert "event_time is never null (extract-7)" in page.text
 
 
-def test_the_curve_of_all_users_is_that_of_the_mart(make_marts):
+def test_the_curve_of_all_users_is_that_of_the_mart(make_marts: MakeMarts) -> None:
     marts = make_marts(HABIT)
     page = write(marts)
     with duckdb.connect(str(marts), read_only=True) as con:
@@ -172,14 +176,14 @@ def test_the_curve_of_all_users_is_that_of_the_mart(make_marts):
     assert [row["low"] for row in drawn] == pytest.approx([low for *_, low in points], abs=2e-4)
 
 
-def test_lateness_is_shown_per_source(make_marts):
+def test_lateness_is_shown_per_source(make_marts: MakeMarts) -> None:
     page = write(make_marts(SPIKE))
 
     assert "How late events land" in page.text
     assert "97.0 %" in page.text
 
 
-def test_names_cannot_become_markup_or_script(make_marts):
+def test_names_cannot_become_markup_or_script(make_marts: MakeMarts) -> None:
     page = write(make_marts(HOSTILE))
 
     assert HOSTILE.name in page.text
@@ -192,7 +196,7 @@ def test_names_cannot_become_markup_or_script(make_marts):
     assert any(rows[0].get("app") == HOSTILE.name for rows in ranked)
 
 
-def test_nothing_on_the_page_is_fetched_from_elsewhere(make_marts):
+def test_nothing_on_the_page_is_fetched_from_elsewhere(make_marts: MakeMarts) -> None:
     page = write(make_marts(SPIKE))
 
     assert not page.attributes("script", "src")
@@ -201,7 +205,7 @@ def test_nothing_on_the_page_is_fetched_from_elsewhere(make_marts):
     assert all(link.startswith(within) for link in page.attributes("a", "href"))
 
 
-def test_every_header_cell_has_a_scope_and_every_chart_a_label(make_marts):
+def test_every_header_cell_has_a_scope_and_every_chart_a_label(make_marts: MakeMarts) -> None:
     page = write(make_marts(SPIKE, HABIT))
 
     headers = [attrs for tag, attrs in page.tags if tag == "th"]
@@ -212,7 +216,7 @@ def test_every_header_cell_has_a_scope_and_every_chart_a_label(make_marts):
     assert all(attrs["role"] == "img" and attrs["aria-label"] for attrs in plots)
 
 
-def test_an_app_without_events_has_a_page(make_marts):
+def test_an_app_without_events_has_a_page(make_marts: MakeMarts) -> None:
     page = write(make_marts(AppRule("x", "Announced", daily_users=0)))
 
     assert "Announced Too early to tell No users have been observed yet." in page.text
@@ -221,11 +225,11 @@ def test_an_app_without_events_has_a_page(make_marts):
     assert not page.data
 
 
-def test_no_app_at_all_has_a_page(make_marts):
+def test_no_app_at_all_has_a_page(make_marts: MakeMarts) -> None:
     assert "No app is tracked yet." in write(make_marts()).text
 
 
-def test_twelve_apps_over_five_months_stay_below_three_megabytes(make_marts):
+def test_twelve_apps_over_five_months_stay_below_three_megabytes(make_marts: MakeMarts) -> None:
     first_day = SPIKE.first_day.replace(year=2025, month=11, day=1)
     apps = [
         AppRule(f"app-{i}", f"App {i}", first_day=first_day, peak_rank=i + 1) for i in range(12)
@@ -235,7 +239,7 @@ def test_twelve_apps_over_five_months_stay_below_three_megabytes(make_marts):
     assert write_site(marts, marts.parent / "site").stat().st_size < 3_000_000
 
 
-def test_documents_are_copied_and_linked(make_marts, tmp_path):
+def test_documents_are_copied_and_linked(make_marts: MakeMarts, tmp_path: Path) -> None:
     dbt_docs = tmp_path / "static_index.html"
     dbt_docs.write_text("dbt", encoding="utf-8")
     data_docs = tmp_path / "local_site"
@@ -256,7 +260,7 @@ def test_documents_are_copied_and_linked(make_marts, tmp_path):
     assert not any("index.html" in link for link in again.attributes("a", "href"))
 
 
-def test_a_missing_document_is_named(make_marts, tmp_path):
+def test_a_missing_document_is_named(make_marts: MakeMarts, tmp_path: Path) -> None:
     marts = make_marts(SPIKE)
 
     with pytest.raises(AfterhypeError, match=r"nowhere\.html: dbt's static docs page"):
@@ -265,13 +269,13 @@ def test_a_missing_document_is_named(make_marts, tmp_path):
         write_site(marts, tmp_path / "site", data_docs=tmp_path / "empty")
 
 
-def test_a_missing_marts_file_is_named(tmp_path):
+def test_a_missing_marts_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(AfterhypeError, match=r"marts\.duckdb: there is no published marts file"):
         write_site(tmp_path / "marts.duckdb", tmp_path / "site")
     assert not (tmp_path / "site").exists()
 
 
-def test_a_file_that_is_no_database_is_refused(tmp_path):
+def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
     marts = tmp_path / "marts.duckdb"
     marts.write_text("not a database", encoding="utf-8")
 
@@ -279,7 +283,7 @@ def test_a_file_that_is_no_database_is_refused(tmp_path):
         write_site(marts, tmp_path / "site")
 
 
-def test_a_missing_table_is_named(make_marts, tmp_path):
+def test_a_missing_table_is_named(make_marts: MakeMarts, tmp_path: Path) -> None:
     marts = make_marts(SPIKE)
     other = marts.rename(tmp_path / "other.duckdb")
     with duckdb.connect(str(other)) as con:
@@ -289,7 +293,7 @@ def test_a_missing_table_is_named(make_marts, tmp_path):
         write_site(other, tmp_path / "site")
 
 
-def test_the_marts_file_stays_as_it_was(make_marts):
+def test_the_marts_file_stays_as_it_was(make_marts: MakeMarts) -> None:
     marts = make_marts(SPIKE)
     before = marts.read_bytes()
 

@@ -17,14 +17,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 BIN = Path(sys.executable).parent
 PREFECT, AFTERHYPE = str(BIN / "prefect"), str(BIN / "afterhype")
 FINAL = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
 
 
-def wait_for(what: str, check: Callable[[], Any], seconds: float = 240) -> Any:
+T = TypeVar("T")
+
+
+def wait_for(what: str, check: Callable[[], T | None], seconds: float = 240) -> T:
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         if found := check():
@@ -36,7 +39,8 @@ def wait_for(what: str, check: Callable[[], Any], seconds: float = 240) -> Any:
 def free_port() -> int:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
-        return free.getsockname()[1]
+        port: int = free.getsockname()[1]
+        return port
 
 
 @dataclass
@@ -84,14 +88,16 @@ class Server:
 
     def trigger(self, deployment: str, **parameters: Any) -> str:
         path = f"/deployments/{self.deployments()[deployment]['id']}/create_flow_run"
-        return self.call(path, {"parameters": parameters})["id"]
+        run_id: str = self.call(path, {"parameters": parameters})["id"]
+        return run_id
 
     def flow_run(self, run_id: str) -> Any:
         return self.call(f"/flow_runs/{run_id}")
 
     def flow_runs(self, deployment: str) -> list[Any]:
         wanted = {"id": {"any_": [self.deployments()[deployment]["id"]]}}
-        return self.call("/flow_runs/filter", {"deployments": wanted, "limit": 200})
+        runs: list[Any] = self.call("/flow_runs/filter", {"deployments": wanted, "limit": 200})
+        return runs
 
     def end_of(self, run_id: str, seconds: float = 300) -> Any:
         def ended() -> Any:

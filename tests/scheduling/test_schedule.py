@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import signal
+import subprocess
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -17,6 +18,7 @@ from flows.published import query
 from flows.settings import Settings
 from flows.warehouse import connect
 from tests.conftest import Place, make_place
+from tests.presence import present
 from tests.scheduling.machine import (
     AFTERHYPE,
     Receiver,
@@ -52,15 +54,17 @@ def deployed(server: Server, receiver: Receiver, place: Place) -> str:
 
 
 @pytest.fixture(scope="module")
-def worker(server: Server, deployed: str) -> Iterator[list[Any]]:
+def worker(server: Server, deployed: str) -> Iterator[list[subprocess.Popen[bytes]]]:
     """The worker of the day, in a list: one test kills it and starts another."""
-    running: list[Any] = []
+    running: list[subprocess.Popen[bytes]] = []
     yield running
     for process in running:
         stop(process)
 
 
-def test_deploy_creates_every_deployment_the_pool_and_the_limit(server, deployed, place):
+def test_deploy_creates_every_deployment_the_pool_and_the_limit(
+    server: Server, deployed: str, place: Place
+) -> None:
     deployments = server.deployments()
     assert set(deployments) == {"daily", "hourly-ranks", "verify", "compact", "backfill"}
     slugs = {name: [s["slug"] for s in d["schedules"]] for name, d in deployments.items()}
@@ -84,7 +88,7 @@ def test_deploy_creates_every_deployment_the_pool_and_the_limit(server, deployed
     assert "hourly-ranks" in deployed
 
 
-def test_parameters_are_typed_and_described(server):
+def test_parameters_are_typed_and_described(server: Server) -> None:
     for name, deployment in server.deployments().items():
         properties = deployment["parameter_openapi_schema"]["properties"]
         assert {"home", "sources"} <= set(properties)
@@ -95,21 +99,23 @@ def test_parameters_are_typed_and_described(server):
     assert backfill["properties"]["start"]["format"] == "date"
 
 
-def test_alerts_are_installed_once_and_a_test_arrives(server, receiver):
+def test_alerts_are_installed_once_and_a_test_arrives(server: Server, receiver: Receiver) -> None:
     names = [a["name"] for a in server.call("/automations/filter", {}) if "afterhype" in a["name"]]
     assert len(names) == len(set(names)) == 8
     assert "answered 204" in server.run(AFTERHYPE, "alerts", "test")
     assert receiver.alert("test")["what"].startswith("This is a test")
 
 
-def test_runs_that_piled_up_are_done_by_one_that_fires_by_itself(server, worker):
+def test_runs_that_piled_up_are_done_by_one_that_fires_by_itself(
+    server: Server, worker: list[subprocess.Popen[bytes]]
+) -> None:
     deployment = server.deployments()["hourly-ranks"]["id"]
     every_twenty_seconds = {"interval": 20, "anchor_date": "2026-01-01T00:00:00Z"}
     (schedule,) = server.call(
         f"/deployments/{deployment}/schedules", [{"active": True, "schedule": every_twenty_seconds}]
     )
 
-    def overdue():
+    def overdue() -> list[dict[str, Any]] | None:
         now = datetime.now(UTC)
         due = [
             run
@@ -127,7 +133,9 @@ def test_runs_that_piled_up_are_done_by_one_that_fires_by_itself(server, worker)
         server.call(f"/deployments/{deployment}/schedules/{schedule['id']}", method="DELETE")
     messages = [r["state"]["message"] for r in ended.values() if r["state_name"] == "Superseded"]
     # one run does the work of all: one of these or, on a slow machine, one that came due since
-    (name,) = {re.search(r"Superseded by the run (\S+),", message)[1] for message in messages}
+    (name,) = {
+        present(re.search(r"Superseded by the run (\S+),", message))[1] for message in messages
+    }
     (by,) = (run for run in server.flow_runs("hourly-ranks") if run["name"] == name)
     ended[by["id"]] = server.end_of(by["id"])
     states = [run["state_name"] for run in ended.values()]
@@ -135,8 +143,10 @@ def test_runs_that_piled_up_are_done_by_one_that_fires_by_itself(server, worker)
     assert states.count("Completed") == 1
 
 
-def test_overlapping_triggers_all_run_one_after_the_other(server, worker):
-    def quiet():
+def test_overlapping_triggers_all_run_one_after_the_other(
+    server: Server, worker: list[subprocess.Popen[bytes]]
+) -> None:
+    def quiet() -> bool:
         busy = [r for r in server.flow_runs("hourly-ranks") if r["state_type"] == "RUNNING"]
         return not busy
 
@@ -152,11 +162,11 @@ def test_overlapping_triggers_all_run_one_after_the_other(server, worker):
 
 
 def test_a_gate_calls_the_webhook_and_a_killed_run_is_followed_cleanly(
-    server, worker, receiver, place
-):
+    server: Server, worker: list[subprocess.Popen[bytes]], receiver: Receiver, place: Place
+) -> None:
     killed = server.trigger("daily")
 
-    def is_building():
+    def is_building() -> list[dict[str, Any]] | None:
         tasks = server.call(
             "/task_runs/filter",
             {"task_runs": {"flow_run_id": {"any_": [killed]}}, "limit": 200},
@@ -172,7 +182,7 @@ def test_a_gate_calls_the_webhook_and_a_killed_run_is_followed_cleanly(
 
     # worker, run and all: as when the machine loses its power
     holder = (place.home / "writer.lock").read_text(encoding="utf-8")
-    flow_process = int(re.search(r"process (\d+)", holder)[1])
+    flow_process = int(present(re.search(r"process (\d+)", holder))[1])
     worker[-1].send_signal(signal.SIGSTOP)  # so that it cannot tell of the death that follows
     with suppress(ProcessLookupError):
         os.kill(flow_process, signal.SIGKILL)
@@ -197,7 +207,9 @@ def test_a_gate_calls_the_webhook_and_a_killed_run_is_followed_cleanly(
     assert builds == [(False, False), (False, True)]  # the next one made everything anew
 
 
-def test_what_a_run_leaves_in_prefect(server, worker):
+def test_what_a_run_leaves_in_prefect(
+    server: Server, worker: list[subprocess.Popen[bytes]]
+) -> None:
     tasks = server.call("/task_runs/filter", {"limit": 200})
     names = {task["name"].rsplit("-", 1)[0] for task in tasks} | {task["name"] for task in tasks}
     assert {"land chat_events", "judge marts", "publish marts", "build the marts"} <= names
@@ -209,20 +221,24 @@ def test_what_a_run_leaves_in_prefect(server, worker):
     assert "index.html" in artifacts["afterhype-site"]
 
 
-def test_a_stale_source_and_a_late_publication_are_told(server, worker, receiver):
+def test_a_stale_source_and_a_late_publication_are_told(
+    server: Server, worker: list[subprocess.Popen[bytes]], receiver: Receiver
+) -> None:
     stale = wait_for("the stale source's alert", lambda: receiver.alert("source stale"))
     assert stale["details"]["source"] == "chat_events"
     late = wait_for("the late publication's alert", lambda: receiver.alert("publication late"))
     assert "No publication for" in late["what"]
 
 
-def test_a_target_that_refuses_is_told_and_spoils_no_run(server, worker, receiver):
+def test_a_target_that_refuses_is_told_and_spoils_no_run(
+    server: Server, worker: list[subprocess.Popen[bytes]], receiver: Receiver
+) -> None:
     failed = wait_for("the failed delivery's alert", lambda: receiver.alert("delivery failed"))
     assert "secret/forgotten" in failed["what"]
     assert failed["details"]["target"].startswith("postgresql:")
 
 
-def test_alerts_can_be_removed(server):
+def test_alerts_can_be_removed(server: Server) -> None:
     server.run(AFTERHYPE, "alerts", "remove")
     names = [a["name"] for a in server.call("/automations/filter", {}) if "afterhype" in a["name"]]
     assert names == ["afterhype: end runs without a heartbeat"]

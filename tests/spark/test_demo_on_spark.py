@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import shutil
+from typing import Any
 
 import pytest
 
@@ -19,7 +20,7 @@ LATE = "2025-12"
 """What the names of the extracts have in them that arrive after all others."""
 
 
-def ask(place: SparkHome, query: str) -> list[tuple[object, ...]]:
+def ask(place: SparkHome, query: str) -> list[tuple[Any, ...]]:
     with connect(place.begin().settings, read_only=True) as con:
         return con.execute(query).fetchall()
 

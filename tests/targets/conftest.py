@@ -8,8 +8,10 @@ import shutil
 import socket
 import subprocess
 import time
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import boto3
 import duckdb
@@ -56,7 +58,7 @@ class PostgresServer:
     def uri(self) -> str:
         return f"postgresql://owner@127.0.0.1:{self.port}/postgres"
 
-    def connect(self, user: str = "owner", **options):
+    def connect(self, user: str = "owner", **options: Any) -> psycopg.Connection[tuple[Any, ...]]:
         return psycopg.connect(
             f"host=127.0.0.1 port={self.port} user={user} dbname=postgres",
             autocommit=True,
@@ -91,7 +93,7 @@ class PostgresServer:
             self._process = None
 
     @contextlib.contextmanager
-    def asking_for_passwords(self):
+    def asking_for_passwords(self) -> Iterator[None]:
         """Nobody but the owner is let in without a password meanwhile."""
         rules = self._folder / "data" / "pg_hba.conf"
         before = rules.read_text()
@@ -137,7 +139,7 @@ def _not_as_root(folder: Path) -> list[str]:
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory):
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer]:
     server = PostgresServer(tmp_path_factory.mktemp("postgres"))
     server.start()
     yield server
@@ -145,7 +147,7 @@ def postgres(tmp_path_factory):
 
 
 @pytest.fixture
-def schema(postgres):
+def schema(postgres: PostgresServer) -> Iterator[PostgresTarget]:
     """A target, its schema as yet unknown to the server; everything is dropped afterwards."""
     yield PostgresTarget(type="postgres", uri=postgres.uri, schema="marts")
     with postgres.connect() as con:
@@ -184,12 +186,14 @@ class Publisher:
 
 
 @pytest.fixture
-def home(tmp_path):
+def home(tmp_path: Path) -> Publisher:
     return Publisher(tmp_path)
 
 
 @pytest.fixture
-def bucket(s3_server, monkeypatch, tmp_path):
+def bucket(
+    s3_server: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Iterator[BucketTarget]:
     """A target in a bucket that exists, with credentials in the environment."""
     for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3"):
         monkeypatch.delenv(name, raising=False)

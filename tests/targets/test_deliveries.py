@@ -1,17 +1,23 @@
 """A target that is due gets what is published; one that is down spoils nothing."""
 
+from __future__ import annotations
+
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from flows import pipeline
 from flows.publish import current_publication
 from flows.settings import Settings, load_settings
-from flows.sources import Sources, load_sources
+from flows.sources import BucketTarget, Sources, load_sources
 from flows.targets import deliveries
+from tests.conftest import Place
+from tests.presence import present
+from tests.targets.conftest import PostgresServer
 
 
-def test_before_anything_is_published_nothing_is_due(tmp_path):
+def test_before_anything_is_published_nothing_is_due(tmp_path: Path) -> None:
     sources = Sources.model_validate({"publish": {"to": "postgres"}})
     settings = Settings(home=tmp_path / "home")
     assert deliveries.due(settings, sources) == []
@@ -20,13 +26,15 @@ def test_before_anything_is_published_nothing_is_due(tmp_path):
 
 
 @pytest.fixture
-def no_waiting(monkeypatch):
-    at_once = replace(pipeline.deliver_to.retry, after_seconds=(0, 0, 0))
+def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    at_once = replace(present(pipeline.deliver_to.retry), after_seconds=(0, 0, 0))
     monkeypatch.setattr(pipeline, "deliver_to", replace(pipeline.deliver_to, retry=at_once))
 
 
 @pytest.mark.usefixtures("no_waiting", "schema")
-def test_a_target_that_is_down_gets_it_from_the_next_run(after_a_day, postgres, bucket):
+def test_a_target_that_is_down_gets_it_from_the_next_run(
+    after_a_day: Place, postgres: PostgresServer, bucket: BucketTarget
+) -> None:
     place = after_a_day
     targets = f"""
 publish:
@@ -37,7 +45,7 @@ publish:
     place.sources.write_text(place.sources.read_text() + targets)
     settings = load_settings(place.home, place.sources)
     sources = load_sources(place.sources)
-    stands = current_publication(settings)
+    stands = present(current_publication(settings))
     postgres.stop()
     try:
         summary = pipeline.daily(home=place.home, sources=place.sources)
@@ -51,7 +59,7 @@ publish:
     assert "Connection refused" in message
     down, up = deliveries.state(settings, sources)
     assert (down.is_due, down.publication_id, down.delivered_at) == (True, None, None)
-    assert "Connection refused" in down.error
+    assert "Connection refused" in present(down.error)
     assert down.failed_at is not None
     assert (up.is_due, up.publication_id, up.error) == (False, stands.publication_id, None)
 

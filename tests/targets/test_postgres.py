@@ -1,5 +1,7 @@
 """A PostgreSQL schema holds one whole publication, whoever reads it, whatever dies on the way."""
 
+from __future__ import annotations
+
 import json
 import re
 import signal
@@ -8,17 +10,21 @@ import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import duckdb
 import psycopg
 import pytest
 from prefect.blocks.system import Secret
+from psycopg.rows import dict_row
 
 from flows.errors import ConfigurationError, DeliveryError, TargetUnreachable
 from flows.extensions import load_extension
-from flows.publish import WRITTEN_BESIDE, list_publications
+from flows.publish import WRITTEN_BESIDE, Publication, list_publications
 from flows.sources import PostgresTarget
 from flows.targets.postgres import deliver
+from tests.presence import present
+from tests.targets.conftest import PostgresServer, Publisher
 
 # dies just before PostgreSQL is told the nth thing, as from a power cut
 KILLED = """
@@ -63,7 +69,7 @@ create table marts.odd as select
 """
 
 
-def publish_and_deliver(home, target):
+def publish_and_deliver(home: Publisher, target: PostgresTarget) -> Publication:
     publication = home.publish()
     known = {p.publication_id for p in list_publications(home.settings)}
     deliver(
@@ -72,7 +78,9 @@ def publish_and_deliver(home, target):
     return publication
 
 
-def differing_rows(home, publication, postgres):
+def differing_rows(
+    home: Publisher, publication: Publication, postgres: PostgresServer
+) -> dict[str, list[tuple[Any, ...]]]:
     """Rows of any table that only one of the two has."""
     with duckdb.connect() as con:
         load_extension(con, "postgres_scanner")
@@ -104,7 +112,9 @@ def differing_rows(home, publication, postgres):
         }
 
 
-def test_the_schema_equals_the_published_file_cell_for_cell(home, schema, postgres):
+def test_the_schema_equals_the_published_file_cell_for_cell(
+    home: Publisher, schema: PostgresTarget, postgres: PostgresServer
+) -> None:
     for _ in range(2):
         publication = publish_and_deliver(home, schema)
         differing = differing_rows(home, publication, postgres)
@@ -123,22 +133,25 @@ def test_the_schema_equals_the_published_file_cell_for_cell(home, schema, postgr
         assert schemas == [("marts",)]
 
 
-def test_every_type_arrives_as_what_it_is(home, schema, postgres):
+def test_every_type_arrives_as_what_it_is(
+    home: Publisher, schema: PostgresTarget, postgres: PostgresServer
+) -> None:
     home.change(ODD)
     publish_and_deliver(home, schema)
-    with postgres.connect(row_factory=psycopg.rows.dict_row) as con:
-        row = con.execute(
+    with postgres.connect() as con, con.cursor(row_factory=dict_row) as cursor:
+        row = cursor.execute(
             "select huge, unsigned, list, texts, struct, map, enum, price, document, text, empty, "
             "nothing, never = 'infinity' as is_never, nan = 'NaN' as is_nan, "
             "minus = '-Infinity' as is_minus, at at time zone 'UTC' as utc from marts.odd"
         ).fetchone()
         types = {
             r["column_name"]: r["data_type"]
-            for r in con.execute(
+            for r in cursor.execute(
                 "select column_name, data_type from information_schema.columns "
                 "where table_schema = 'marts' and table_name = 'odd'"
             )
         }
+    assert row is not None
     assert row["huge"] == 170141183460469231731687303715884105
     assert row["unsigned"] == 18446744073709551615
     assert str(row["utc"]) == "2026-03-01 10:00:00"
@@ -153,25 +166,33 @@ def test_every_type_arrives_as_what_it_is(home, schema, postgres):
     assert types["struct"] == types["document"] == "json"
 
 
-def test_comments_and_an_index_on_the_grain_come_along(home, schema, postgres):
+def test_comments_and_an_index_on_the_grain_come_along(
+    home: Publisher, schema: PostgresTarget, postgres: PostgresServer
+) -> None:
     publish_and_deliver(home, schema)
     with postgres.connect() as con:
         assert con.execute(
             "select obj_description('marts.dim_apps'::regclass), "
             "col_description('marts.dim_apps'::regclass, 2)"
         ).fetchone() == ("One row per app's id.", 'Last day that\'s "full".')
-        (definition,) = con.execute(
-            "select indexdef from pg_indexes where tablename = 'fct_app_activity_daily'"
-        ).fetchone()
+        (definition,) = present(
+            con.execute(
+                "select indexdef from pg_indexes where tablename = 'fct_app_activity_daily'"
+            ).fetchone()
+        )
         assert definition.endswith("(app_id, activity_date)")
-        (plan,) = con.execute(
-            "explain (format json) select dau from marts.fct_app_activity_daily "
-            "where app_id = 'a' and activity_date = '2026-02-03'"
-        ).fetchone()
+        (plan,) = present(
+            con.execute(
+                "explain (format json) select dau from marts.fct_app_activity_daily "
+                "where app_id = 'a' and activity_date = '2026-02-03'"
+            ).fetchone()
+        )
         assert "Index" in plan[0]["Plan"]["Node Type"]
 
 
-def test_grants_are_kept_and_what_was_revoked_stays_so(home, schema, postgres):
+def test_grants_are_kept_and_what_was_revoked_stays_so(
+    home: Publisher, schema: PostgresTarget, postgres: PostgresServer
+) -> None:
     with postgres.connect() as con:
         con.execute("create role bi login; create role bi_chief login; create schema marts")
         con.execute("grant usage on schema marts to bi, bi_chief with grant option")
@@ -201,13 +222,15 @@ from marts.publication p
 """
 
 
-def test_readers_never_fail_nor_go_back_while_deliveries_go_on(home, schema, postgres):
+def test_readers_never_fail_nor_go_back_while_deliveries_go_on(
+    home: Publisher, schema: PostgresTarget, postgres: PostgresServer
+) -> None:
     publish_and_deliver(home, schema)
     stop = threading.Event()
-    seen: list[list[tuple]] = [[] for _ in range(4)]
+    seen: list[list[Any]] = [[] for _ in range(4)]
     failed = []
 
-    def read(mine, reconnects):
+    def read(mine: list[Any], reconnects: bool) -> None:
         try:
             con = postgres.connect()
             while not stop.is_set():
@@ -228,7 +251,7 @@ def test_readers_never_fail_nor_go_back_while_deliveries_go_on(home, schema, pos
         home.change("insert into marts.fct_app_activity_daily select 'b', '2026-01-01', 1, 1")
         last = publish_and_deliver(home, schema)
     with postgres.connect() as con:
-        assert con.execute(READ).fetchone()[0] == last.publication_id
+        assert present(con.execute(READ).fetchone())[0] == last.publication_id
     stop.set()
     for reader in readers:
         reader.join()
@@ -241,15 +264,18 @@ def test_readers_never_fail_nor_go_back_while_deliveries_go_on(home, schema, pos
 
 
 def test_a_query_that_has_found_one_of_its_tables_is_let_find_the_others(
-    home, schema, postgres, monkeypatch
-):
+    home: Publisher,
+    schema: PostgresTarget,
+    postgres: PostgresServer,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr("flows.targets.postgres.READERS_WAITED_FOR", "60s")  # the machine is busy
     publish_and_deliver(home, schema)
     home.change("insert into marts.fct_app_activity_daily select 'b', '2026-01-01', 1, 1")
     with postgres.connect() as gate, ThreadPoolExecutor(2) as both:
         gate.execute("begin; lock table marts.fct_app_activity_daily in access exclusive mode")
         with postgres.connect() as reader:
-            read = both.submit(lambda: reader.execute(READ).fetchone())
+            read = both.submit(lambda: present(reader.execute(READ).fetchone()))
             _until_somebody_waits(postgres, "AccessShareLock")  # it has found the publication
             delivery = both.submit(publish_and_deliver, home, schema)
             _until_somebody_waits(postgres, "AccessExclusiveLock")
@@ -261,7 +287,7 @@ def test_a_query_that_has_found_one_of_its_tables_is_let_find_the_others(
         assert con.execute(READ).fetchone() == (last.publication_id, 3001, 3001)
 
 
-def _until_somebody_waits(postgres, mode):
+def _until_somebody_waits(postgres: PostgresServer, mode: str) -> None:
     deadline = time.monotonic() + 60
     with postgres.connect() as con:
         waiting = "select count(*) from pg_locks where not granted and mode = %s"
@@ -270,17 +296,19 @@ def _until_somebody_waits(postgres, mode):
             time.sleep(0.01)
 
 
-def test_a_long_reader_neither_waits_nor_is_waited_for(home, schema, postgres):
+def test_a_long_reader_neither_waits_nor_is_waited_for(
+    home: Publisher, schema: PostgresTarget, postgres: PostgresServer
+) -> None:
     first = publish_and_deliver(home, schema)
     with postgres.connect() as long_reader:
         long_reader.execute("begin")
-        assert long_reader.execute(READ).fetchone()[0] == first.publication_id
+        assert present(long_reader.execute(READ).fetchone())[0] == first.publication_id
         cursor = long_reader.cursor("slow")
         cursor.execute("select dau from marts.fct_app_activity_daily")
         assert cursor.fetchone() is not None
         second = publish_and_deliver(home, schema)
         with postgres.connect() as other:
-            assert other.execute(READ).fetchone()[0] == second.publication_id
+            assert present(other.execute(READ).fetchone())[0] == second.publication_id
             assert len(_replaced(other)) == 1  # it is still being read
         assert len(cursor.fetchall()) == 2999
         long_reader.execute("commit")
@@ -289,17 +317,19 @@ def test_a_long_reader_neither_waits_nor_is_waited_for(home, schema, postgres):
         assert _replaced(con) == []
 
 
-def _replaced(con):
+def _replaced(con: psycopg.Connection[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
     return con.execute("select nspname from pg_namespace where nspname ~ '__replaced_'").fetchall()
 
 
-def test_a_kill_at_any_moment_leaves_the_old_schema_whole(home, schema, postgres):
+def test_a_kill_at_any_moment_leaves_the_old_schema_whole(
+    home: Publisher, schema: PostgresTarget, postgres: PostgresServer
+) -> None:
     first = publish_and_deliver(home, schema)
     home.change("insert into marts.dim_apps values ('d', '2026-02-02', true)")
     second = home.publish()
     marts = home.generation(second) / "marts.duckdb"
 
-    def attempt(nth):
+    def attempt(nth: int) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-c", KILLED, postgres.uri, marts, second.publication_id, nth]
         return subprocess.run(list(map(str, command)), capture_output=True, text=True)
 
@@ -313,7 +343,9 @@ def test_a_kill_at_any_moment_leaves_the_old_schema_whole(home, schema, postgres
         assert _replaced(con) == []
 
 
-def test_other_people_s_views_follow(home, schema, postgres):
+def test_other_people_s_views_follow(
+    home: Publisher, schema: PostgresTarget, postgres: PostgresServer
+) -> None:
     publish_and_deliver(home, schema)
     with postgres.connect() as con:
         con.execute("create role bi login; create schema reporting")
@@ -361,24 +393,30 @@ def test_other_people_s_views_follow(home, schema, postgres):
         ),
     ],
 )
-def test_what_a_swap_would_lose_is_refused(home, schema, postgres, strange, message):
+def test_what_a_swap_would_lose_is_refused(
+    home: Publisher, schema: PostgresTarget, postgres: PostgresServer, strange: str, message: str
+) -> None:
     first = publish_and_deliver(home, schema)
     with postgres.connect() as con:
         con.execute(strange)
     with pytest.raises(DeliveryError, match=re.escape(message)):
         publish_and_deliver(home, schema)
     with postgres.connect() as con:
-        assert con.execute(READ).fetchone()[0] == first.publication_id
+        assert present(con.execute(READ).fetchone())[0] == first.publication_id
 
 
-def test_a_schema_of_somebody_else_is_refused(home, schema, postgres):
+def test_a_schema_of_somebody_else_is_refused(
+    home: Publisher, schema: PostgresTarget, postgres: PostgresServer
+) -> None:
     with postgres.connect() as con:
         con.execute("create schema marts; create table marts.publication (publication_id text)")
     with pytest.raises(DeliveryError, match="holds table publication, which is not afterhype's"):
         publish_and_deliver(home, schema)
 
 
-def test_only_a_rollback_replaces_a_newer_publication(home, schema, postgres):
+def test_only_a_rollback_replaces_a_newer_publication(
+    home: Publisher, schema: PostgresTarget, postgres: PostgresServer
+) -> None:
     first = publish_and_deliver(home, schema)
     second = publish_and_deliver(home, schema)
     marts = home.generation(first) / "marts.duckdb"
@@ -388,7 +426,9 @@ def test_only_a_rollback_replaces_a_newer_publication(home, schema, postgres):
     assert not any(differing_rows(home, first, postgres).values())
 
 
-def test_two_deliveries_at_once_do_not_mix(home, schema, postgres):
+def test_two_deliveries_at_once_do_not_mix(
+    home: Publisher, schema: PostgresTarget, postgres: PostgresServer
+) -> None:
     publish_and_deliver(home, schema)
     with postgres.connect() as con:
         con.execute("select pg_advisory_lock(hashtext('afterhype'), hashtext('marts'))")
@@ -397,13 +437,15 @@ def test_two_deliveries_at_once_do_not_mix(home, schema, postgres):
     publish_and_deliver(home, schema)
 
 
-def test_names_that_postgres_would_cut_are_refused(home, schema):
+def test_names_that_postgres_would_cut_are_refused(home: Publisher, schema: PostgresTarget) -> None:
     home.change(f"create table marts.{'x' * 64} as select 1 as i")
     with pytest.raises(DeliveryError, match="is longer than the 63 bytes"):
         publish_and_deliver(home, schema)
 
 
-def test_a_role_that_may_not_is_told_what_it_needs(home, postgres, schema):
+def test_a_role_that_may_not_is_told_what_it_needs(
+    home: Publisher, postgres: PostgresServer, schema: PostgresTarget
+) -> None:
     with postgres.connect() as con:
         con.execute("create role bi_writer login")
     target = PostgresTarget(
@@ -416,7 +458,9 @@ def test_a_role_that_may_not_is_told_what_it_needs(home, postgres, schema):
     publish_and_deliver(home, target)
 
 
-def test_a_server_that_is_down_is_worth_another_try_and_a_wrong_database_is_not(home, postgres):
+def test_a_server_that_is_down_is_worth_another_try_and_a_wrong_database_is_not(
+    home: Publisher, postgres: PostgresServer
+) -> None:
     away = PostgresTarget(type="postgres", uri="postgresql://owner@127.0.0.1:1/postgres")
     with pytest.raises(TargetUnreachable, match="Connection refused"):
         publish_and_deliver(home, away)
@@ -429,7 +473,9 @@ def test_a_server_that_is_down_is_worth_another_try_and_a_wrong_database_is_not(
 
 
 @pytest.mark.usefixtures("prefect_server")
-def test_the_password_is_of_a_prefect_block_and_is_told_to_nobody(home, schema, postgres):
+def test_the_password_is_of_a_prefect_block_and_is_told_to_nobody(
+    home: Publisher, schema: PostgresTarget, postgres: PostgresServer
+) -> None:
     with postgres.connect() as con:
         con.execute("create role bi_writer login password 'hush, it''s \\ secret'")
         con.execute("grant create on database postgres to bi_writer")
@@ -446,9 +492,11 @@ def test_the_password_is_of_a_prefect_block_and_is_told_to_nobody(home, schema, 
             )
     assert "wholly" not in str(raised.value)
     with postgres.connect() as con:
-        (owner,) = con.execute(
-            "select nspowner::regrole::text from pg_namespace where nspname = 'marts'"
-        ).fetchone()
+        (owner,) = present(
+            con.execute(
+                "select nspowner::regrole::text from pg_namespace where nspname = 'marts'"
+            ).fetchone()
+        )
     assert owner == "bi_writer"
     Secret(value=json.dumps({"user": "only"})).save("bi-postgres", overwrite=True)
     with pytest.raises(ConfigurationError, match="lacks password"):

@@ -17,6 +17,8 @@ import pytest
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
+pytest_plugins = ("tests.circles",)
+
 # before anything imports Prefect or Great Expectations
 os.environ.update(
     PREFECT_LOGGING_LEVEL="CRITICAL",
@@ -170,24 +172,26 @@ def s3_server() -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Debian's Chromium, without a window, which asks nobody on its own."""
-    from playwright.sync_api import sync_playwright
+    """The system's Chromium or Playwright's own, without a window, which asks nobody by itself."""
+    from playwright.sync_api import Error, sync_playwright
 
-    names = ("chromium", "chromium-browser", "google-chrome")
-    executable = next(filter(None, map(shutil.which, names)), None)
-    assert executable, "No browser to look at the site with: `apt-get install chromium`."
+    from tests.circles import CHROMIUM, system_chromium  # a plugin, not to be imported before
+
     with sync_playwright() as playwright:
-        running = playwright.chromium.launch(
-            executable_path=executable,
-            args=[
-                "--no-sandbox",
-                "--disable-gpu",
-                "--disable-quic",
-                "--no-first-run",
-                "--disable-background-networking",
-                "--disable-component-update",
-                "--disable-sync",
-            ],
-        )
+        try:
+            running = playwright.chromium.launch(
+                executable_path=system_chromium(),
+                args=[
+                    "--no-sandbox",
+                    "--disable-gpu",
+                    "--disable-quic",
+                    "--no-first-run",
+                    "--disable-background-networking",
+                    "--disable-component-update",
+                    "--disable-sync",
+                ],
+            )
+        except Error as error:
+            pytest.fail(f"{CHROMIUM.lacks}\n{error}")
         yield running
         running.close()

@@ -42,7 +42,7 @@ MEASURED = re.compile(
 
 
 @pytest.fixture(scope="module")
-def young(prefect_server, tmp_path_factory):
+def young(tmp_path_factory):
     """The home of an app with 40 new users a day, of whom every fifth comes back for ever."""
     folder = tmp_path_factory.mktemp("young")
     rows = [

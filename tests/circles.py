@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -18,7 +18,7 @@ import pytest
 
 Circle = Literal["services", "spark"]
 
-FIXTURES: Mapping[str, Circle] = {
+FIXTURES: dict[str, Circle] = {
     "browser": "services",
     "postgres": "services",
     "prefect_server": "services",

@@ -65,7 +65,7 @@ def test_what_a_circle_lacks_is_a_sentence_each(
     for found in ("system_chromium", "postgres_binaries"):
         monkeypatch.setattr(circles, found, lambda: None)
     monkeypatch.setattr(circles, "_playwright_has_its_own", lambda: False)
-    monkeypatch.setattr(circles.shutil, "which", lambda _name: None)
+    monkeypatch.setattr("shutil.which", lambda _name: None)
     assert circles.main(circle) == 2
     assert capsys.readouterr().err.splitlines() == sentences
 

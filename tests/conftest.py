@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import shutil
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -106,29 +107,61 @@ def place(ground: Path) -> Place:
     return make_place(folder)
 
 
+def made_once(
+    tmp_path_factory: pytest.TempPathFactory, name: str, make: Callable[[Path], None]
+) -> Path:
+    """A folder that the first worker of a test run to ask makes, for all of them. To be read only.
+
+    Where making it fails, the next one to ask tries again.
+    """
+    shared = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        shared = shared.parent
+    folder = shared / "made_once" / name
+    folder.parent.mkdir(exist_ok=True)
+    with folder.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # whoever comes second finds it done
+        if not folder.with_suffix(".done").exists():
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir()
+            make(folder)
+            folder.with_suffix(".done").touch()
+    return folder
+
+
 @pytest.fixture(scope="session")
 def first_run(tmp_path_factory: pytest.TempPathFactory) -> Place:
     """A place after its first daily run. To be read only: ``after_a_day`` gives a copy."""
     from flows import pipeline
 
-    place = make_place(tmp_path_factory.mktemp("first_run"))
-    pipeline.daily(home=place.home, sources=place.sources)
-    return place
+    def run(folder: Path) -> None:
+        place = make_place(folder)
+        pipeline.daily(home=place.home, sources=place.sources)
+
+    made = made_once(tmp_path_factory, "first_run", run)
+    # a copy per worker: two of them cannot have a warehouse open to write it
+    folder = tmp_path_factory.mktemp("first_run") / "place"
+    return Place(shutil.copytree(made, folder, symlinks=True))
+
+
+def copy_to(ground: Path, original: Place) -> Place:
+    """A copy of a place on the ground, with what dbt has parsed there before."""
+    folder = cleared(ground)
+    known = (folder / "home" / "dbt").exists()
+
+    def parsed_before(parent: str, names: list[str]) -> set[str]:
+        return {"dbt"} & set(names) if known and Path(parent) == original.home else set()
+
+    shutil.copytree(
+        original.folder, folder, symlinks=True, dirs_exist_ok=True, ignore=parsed_before
+    )
+    return Place(folder)
 
 
 @pytest.fixture
 def after_a_day(first_run: Place, ground: Path) -> Place:
     """A copy of the place after its first daily run, to go on from."""
-    folder = cleared(ground)
-    known = (folder / "home" / "dbt").exists()
-
-    def parsed_before(parent: str, names: list[str]) -> set[str]:
-        return {"dbt"} & set(names) if known and Path(parent) == first_run.home else set()
-
-    shutil.copytree(
-        first_run.folder, folder, symlinks=True, dirs_exist_ok=True, ignore=parsed_before
-    )
-    return Place(folder)
+    return copy_to(ground, first_run)
 
 
 @pytest.fixture

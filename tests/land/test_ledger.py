@@ -107,7 +107,7 @@ steps = st.lists(
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_the_visible_events_are_those_of_the_landed_extracts_each_once(contents, steps):
     with tempfile.TemporaryDirectory() as folder:
-        config = Settings(home=Path(folder) / "home")
+        config = Settings(home=Path(folder) / "home", threads=1)
         with connect(config) as con:
             create_schemas(con)
             landed = {}

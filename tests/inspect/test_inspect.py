@@ -58,7 +58,7 @@ ALL = VENDORS | CHARTS | TRACKERS | REPORTS
 
 @pytest.fixture
 def settings(tmp_path):
-    return Settings(home=tmp_path / "home")
+    return Settings(home=tmp_path / "home", threads=1)
 
 
 def pasted(inspection, folder):

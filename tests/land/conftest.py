@@ -27,7 +27,8 @@ BY_NAME = {
 
 @pytest.fixture
 def settings(tmp_path):
-    return Settings(home=tmp_path / "home")
+    # more threads than one cost a third more CPU seconds for a few lines
+    return Settings(home=tmp_path / "home", threads=1)
 
 
 @pytest.fixture

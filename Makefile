@@ -16,7 +16,7 @@ export AFTERHYPE_HOME
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-spark demo test test-spark proof mutants acceptance acceptance-spark bench bench-spark lint format docs questions lock clean
+.PHONY: help install install-spark demo test test-services test-spark test-all proof mutants acceptance acceptance-spark bench bench-spark lint format docs questions lock clean
 
 help:  ## Show this help.
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -57,11 +57,23 @@ $(SPARK_STAMP): requirements-spark.lock $(STAMP)
 demo: install  ## Generate three simulated apps, run the pipeline on them, show the answer.
 	@$(BIN)/afterhype demo
 
-test: $(TEST_STAMP)  ## Run every test but those on Spark, a file of them per core.
-	@$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder --ignore tests/spark
+# three circles, told by markers (tests/circles.py): each begins by saying which program it lacks
+PYTEST := $(BIN)/python -m pytest
+PARALLEL := -n auto --dist loadfile --no-loadscope-reorder
 
-test-spark: install-spark $(TEST_STAMP)  ## Build the demo on a Spark of two executors, compare it with DuckDB (needs Java 17).
-	@$(BIN)/python -m pytest tests/spark
+test: $(TEST_STAMP)  ## Run the tests that need only Python, a file of them per core.
+	@$(PYTEST) $(PARALLEL) -m "not services and not spark"
+
+test-services: needs-services  ## Run those that need PostgreSQL, a browser, a Prefect server or an object store.
+	@$(PYTEST) $(PARALLEL) -m services
+
+test-spark: needs-spark install-spark  ## Build the demo on a Spark of two executors, compare it with DuckDB (needs Java 17).
+	@$(PYTEST) -m spark
+
+test-all: needs-services needs-spark test test-services test-spark  ## Run every test.
+
+needs-%: $(TEST_STAMP)
+	@$(BIN)/python -m tests.circles $*
 
 proof: $(TEST_STAMP)  ## Try 5,000 random worlds: builds by arrival, full builds and the oracle agree (half an hour).
 	@$(BIN)/python -m tests.engine.proof $(PROOF_OPTIONS)

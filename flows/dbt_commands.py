@@ -23,8 +23,8 @@ _LOGGED = "info"
 _FAILED = ("error", "fail", "runtime error")
 """dbt's words for a node that did not do what it should."""
 
-_PARSED_KEPT = 2
-"""A process of tests would collect one per sources file."""
+_PARSED_KEPT = 3
+"""A process of tests would collect one per sources file; those used last are kept."""
 
 
 def answer(request: DbtRequest, manifests: dict[str, Any]) -> DbtOutcome:
@@ -60,6 +60,7 @@ def _parsed(request: DbtRequest, manifests: dict[str, Any]) -> Any:
         while len(manifests) >= _PARSED_KEPT:
             del manifests[next(iter(manifests))]
         manifests[request.parsed_as] = parsed
+    manifests[request.parsed_as] = manifests.pop(request.parsed_as)  # the last to go
     return manifests[request.parsed_as]
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import shutil
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +17,8 @@ import pytest
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
+
+pytest_plugins = ("tests.circles",)
 
 # before anything imports Prefect or Great Expectations
 os.environ.update(
@@ -39,6 +42,15 @@ events:
     columns: {user_id: who, event_time: at, event_name: what, event_id: id}
     complete_through: 2026-01-12
 """
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the files beside this one, which run whole pipelines.
+
+    A worker that gets one of them last would go on for a minute after the others have nothing left.
+    """
+    here = Path(__file__).parent
+    items.sort(key=lambda item: item.path.parent != here)
 
 
 @dataclass(frozen=True)
@@ -104,29 +116,61 @@ def place(ground: Path) -> Place:
     return make_place(folder)
 
 
+def made_once(
+    tmp_path_factory: pytest.TempPathFactory, name: str, make: Callable[[Path], object]
+) -> Path:
+    """A folder that the first worker of a test run to ask makes, for all of them. To be read only.
+
+    Where making it fails, the next one to ask tries again.
+    """
+    shared = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        shared = shared.parent
+    folder = shared / "made_once" / name
+    folder.parent.mkdir(exist_ok=True)
+    with folder.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # whoever comes second finds it done
+        if not folder.with_suffix(".done").exists():
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir()
+            make(folder)
+            folder.with_suffix(".done").touch()
+    return folder
+
+
 @pytest.fixture(scope="session")
 def first_run(tmp_path_factory: pytest.TempPathFactory) -> Place:
     """A place after its first daily run. To be read only: ``after_a_day`` gives a copy."""
     from flows import pipeline
 
-    place = make_place(tmp_path_factory.mktemp("first_run"))
-    pipeline.daily(home=place.home, sources=place.sources)
-    return place
+    def run(folder: Path) -> None:
+        place = make_place(folder)
+        pipeline.daily(home=place.home, sources=place.sources)
+
+    made = made_once(tmp_path_factory, "first_run", run)
+    # a copy per worker: two of them cannot have a warehouse open to write it
+    folder = tmp_path_factory.mktemp("first_run") / "place"
+    return Place(shutil.copytree(made, folder, symlinks=True))
+
+
+def copy_to(ground: Path, original: Place) -> Place:
+    """A copy of a place on the ground, with what dbt has parsed there before."""
+    folder = cleared(ground)
+    known = (folder / "home" / "dbt").exists()
+
+    def parsed_before(parent: str, names: list[str]) -> set[str]:
+        return {"dbt"} & set(names) if known and Path(parent) == original.home else set()
+
+    shutil.copytree(
+        original.folder, folder, symlinks=True, dirs_exist_ok=True, ignore=parsed_before
+    )
+    return Place(folder)
 
 
 @pytest.fixture
 def after_a_day(first_run: Place, ground: Path) -> Place:
     """A copy of the place after its first daily run, to go on from."""
-    folder = cleared(ground)
-    known = (folder / "home" / "dbt").exists()
-
-    def parsed_before(parent: str, names: list[str]) -> set[str]:
-        return {"dbt"} & set(names) if known and Path(parent) == first_run.home else set()
-
-    shutil.copytree(
-        first_run.folder, folder, symlinks=True, dirs_exist_ok=True, ignore=parsed_before
-    )
-    return Place(folder)
+    return copy_to(ground, first_run)
 
 
 @pytest.fixture
@@ -170,24 +214,26 @@ def s3_server() -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Debian's Chromium, without a window, which asks nobody on its own."""
-    from playwright.sync_api import sync_playwright
+    """The system's Chromium or Playwright's own, without a window, which asks nobody by itself."""
+    from playwright.sync_api import Error, sync_playwright
 
-    names = ("chromium", "chromium-browser", "google-chrome")
-    executable = next(filter(None, map(shutil.which, names)), None)
-    assert executable, "No browser to look at the site with: `apt-get install chromium`."
+    from tests.circles import CHROMIUM, system_chromium  # a plugin, not to be imported before
+
     with sync_playwright() as playwright:
-        running = playwright.chromium.launch(
-            executable_path=executable,
-            args=[
-                "--no-sandbox",
-                "--disable-gpu",
-                "--disable-quic",
-                "--no-first-run",
-                "--disable-background-networking",
-                "--disable-component-update",
-                "--disable-sync",
-            ],
-        )
+        try:
+            running = playwright.chromium.launch(
+                executable_path=system_chromium(),
+                args=[
+                    "--no-sandbox",
+                    "--disable-gpu",
+                    "--disable-quic",
+                    "--no-first-run",
+                    "--disable-background-networking",
+                    "--disable-component-update",
+                    "--disable-sync",
+                ],
+            )
+        except Error as error:
+            pytest.fail(f"{CHROMIUM.lacks}\n{error}")
         yield running
         running.close()

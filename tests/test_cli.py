@@ -107,11 +107,9 @@ def test_questions_in_sql(first_run: Place) -> None:
     assert (failed.returncode, "nothing" in failed.stderr) == (1, True)
 
 
-def test_verify_exits_0_or_names_the_cell_and_exits_1(after_a_day: Place) -> None:
+def test_verify_names_the_cell_and_exits_1(after_a_day: Place) -> None:
+    """Where all agree it exits with 0 and says so: tests/demo/test_readme.py runs it there."""
     common = ("--home", after_a_day.home, "--sources", after_a_day.sources)
-    agreed = afterhype("verify", *common)
-    assert agreed.returncode == 0
-    assert "every one is what a rebuild gives" in agreed.stdout
     with connect(Settings(home=after_a_day.home)) as con:
         con.execute("update marts.app_scorecard set d7_rate = 0.5")
     differing = afterhype("verify", *common)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -12,7 +14,7 @@ from flows.compaction import compact, prune
 from flows.errors import AfterhypeError
 from flows.land import ledger
 from flows.warehouse import connect
-from tests.conftest import Place
+from tests.conftest import Place, copy_to
 
 
 def a_run(place: Place) -> stages.Run:
@@ -36,11 +38,30 @@ def raw_events(place: Place) -> int:
     return int(row[0])
 
 
-def keep_raw_days(place: Place, days: int) -> None:
-    """Allow pruning, and build: what may be pruned is left out of retention by behaviour."""
+@pytest.fixture(scope="module")
+def prunable(first_run: Place, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """A place that keeps raw events for five days, built: what may be pruned is left out of
+    retention by behaviour. The watermark is the 12th, so that events up to the 7th may go.
+    """
+    folder = tmp_path_factory.mktemp("prunable") / "place"
+    place = type(first_run)(shutil.copytree(first_run.folder, folder, symlinks=True))
     text = place.sources.read_text()
-    place.sources.write_text(f"raw_retention_days: {days}\n{text}")
+    place.sources.write_text(f"raw_retention_days: 5\n{text}")
     assert stages.build(a_run(place)).reason == "the definitions have changed"
+    return place
+
+
+@pytest.fixture
+def keeping_five_days(prunable: Place, ground: Path) -> Place:
+    """A copy of that place, to go on from."""
+    return copy_to(ground, prunable)
+
+
+@pytest.fixture
+def pruned(keeping_five_days: Place) -> Any:
+    run = a_run(keeping_five_days)
+    compact(run.settings, run.sources, run.now)
+    return keeping_five_days
 
 
 def test_freed_blocks_are_given_back(after_a_day: Place) -> None:
@@ -68,25 +89,22 @@ def test_freed_blocks_are_given_back(after_a_day: Place) -> None:
             con.execute("insert into raw.extracts from raw.extracts")
 
 
-def test_pruning_changes_no_mart(after_a_day: Place) -> None:
-    keep_raw_days(after_a_day, 5)  # the watermark is the 12th: events up to the 7th may go
-    before = marts(after_a_day)
-    run = a_run(after_a_day)
+def test_pruning_changes_no_mart(keeping_five_days: Place) -> None:
+    before = marts(keeping_five_days)
+    run = a_run(keeping_five_days)
     compaction = compact(run.settings, run.sources, run.now)
     assert compaction.rows_pruned == 30
-    assert raw_events(after_a_day) == 5
+    assert raw_events(keeping_five_days) == 5
     assert stages.build(run).by_arrival
-    assert marts(after_a_day) == before
-    assert stages.build(a_run(after_a_day), full=True).by_arrival is False
-    assert marts(after_a_day) == before
+    assert marts(keeping_five_days) == before
+    assert stages.build(a_run(keeping_five_days), full=True).by_arrival is False
+    assert marts(keeping_five_days) == before
     assert verify_agrees(run)
 
 
-def test_a_pruned_event_is_known_when_it_comes_again(after_a_day: Place) -> None:
-    keep_raw_days(after_a_day, 5)
-    run = a_run(after_a_day)
-    compact(run.settings, run.sources, run.now)
-    after_a_day.export(
+def test_a_pruned_event_is_known_when_it_comes_again(pruned: Place) -> None:
+    run = a_run(pruned)
+    pruned.export(
         "again.csv",
         "u00,2026-01-01T08:00:00Z,open,a0",  # as it was
         "u00,2026-01-01T09:00:00Z,open,late",  # a late one on a pruned day
@@ -105,26 +123,20 @@ def verify_agrees(run: stages.Run) -> bool:
     return stages.verify(run).differing_rows == 0
 
 
-def test_what_is_pruned_cannot_be_taken_back(after_a_day: Place) -> None:
-    keep_raw_days(after_a_day, 5)
-    run = a_run(after_a_day)
-    compact(run.settings, run.sources, run.now)
-    with connect(run.settings) as con:
+def test_what_is_pruned_cannot_be_taken_back(pruned: Place) -> None:
+    with connect(a_run(pruned).settings) as con:
         (extract,) = ledger.list_extracts(con)
         with pytest.raises(AfterhypeError, match="30 of its events, up to 2026-01-02"):
             ledger.quarantine(con, extract.extract_id, "too late")
 
 
-def test_definitions_stay_once_raw_events_are_pruned(after_a_day: Place) -> None:
-    keep_raw_days(after_a_day, 5)
-    run = a_run(after_a_day)
-    compact(run.settings, run.sources, run.now)
-    text = after_a_day.sources.read_text()
-    after_a_day.sources.write_text(text.replace("horizon_days: 10", "horizon_days: 11"))
-    assert stages.build(a_run(after_a_day)).reason == "the definitions have changed"
-    after_a_day.sources.write_text(text.replace("timezone: UTC", "timezone: Asia/Tokyo"))
+def test_definitions_stay_once_raw_events_are_pruned(pruned: Place) -> None:
+    text = pruned.sources.read_text()
+    pruned.sources.write_text(text.replace("horizon_days: 10", "horizon_days: 11"))
+    assert stages.build(a_run(pruned)).reason == "the definitions have changed"
+    pruned.sources.write_text(text.replace("timezone: UTC", "timezone: Asia/Tokyo"))
     with pytest.raises(AfterhypeError, match="raw events have been pruned under the old ones"):
-        stages.build(a_run(after_a_day))
+        stages.build(a_run(pruned))
 
 
 def test_nothing_is_pruned_that_the_marts_do_not_hold(after_a_day: Place) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -141,19 +143,35 @@ HISTORY = f"""
 """
 
 
+PROJECT = (
+    *("--vars", json.dumps(VARS)),
+    *("--project-dir", str(PROJECT_ROOT / "dbt_project")),
+    *("--profiles-dir", str(PROJECT_ROOT / "profiles")),
+    *("--log-level", "none"),
+)
+
+
+@functools.cache
+def parsed() -> Any:
+    """dbt's manifest of the project, once for all homes: it does not say where one is."""
+    with TemporaryDirectory() as folder:
+        result = dbtRunner().invoke(
+            ["parse", *PROJECT, "--target-path", folder, "--log-path", folder]
+        )
+    assert result.success, result.exception
+    return result.result
+
+
 def dbt(home: Path, *command: str) -> Any:
     """Run dbt on the warehouse in ``home`` with the zone and horizon of these tests."""
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("AFTERHYPE_WAREHOUSE", str(home / "warehouse.duckdb"))
-        result = dbtRunner().invoke(
+        result = dbtRunner(manifest=parsed()).invoke(
             [
                 *command,
-                *("--vars", json.dumps(VARS)),
-                *("--project-dir", str(PROJECT_ROOT / "dbt_project")),
-                *("--profiles-dir", str(PROJECT_ROOT / "profiles")),
+                *PROJECT,
                 *("--target-path", str(home / "target")),
                 *("--log-path", str(home / "logs")),
-                *("--log-level", "none"),
             ]
         )
     assert result.exception is None
@@ -197,8 +215,10 @@ def con(home: Path) -> Iterator[duckdb.DuckDBPyConnection]:
 
 
 @pytest.fixture(scope="module")
-def manifest(empty_home: Path) -> dict[str, Any]:
-    loaded: dict[str, Any] = json.loads((empty_home / "target" / "manifest.json").read_text())
+def manifest(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    path = tmp_path_factory.mktemp("parsed") / "manifest.json"
+    parsed().writable_manifest().write(str(path))
+    loaded: dict[str, Any] = json.loads(path.read_text())
     return loaded
 
 

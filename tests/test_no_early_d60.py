@@ -49,7 +49,7 @@ MEASURED = re.compile(
 
 @pytest.fixture(scope="module")
 def young(
-    prefect_server: None, tmp_path_factory: pytest.TempPathFactory
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[tuple[Settings, Summary]]:
     """The home of an app with 40 new users a day, of whom every fifth comes back for ever."""
     folder = tmp_path_factory.mktemp("young")

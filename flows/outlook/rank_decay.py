@@ -27,6 +27,9 @@ LEAST_RANKED = 3
 LEAST_SCATTER = 0.05
 """The least scatter of ln(rank): ranks are whole numbers, at rank 10 half a place is 5 %."""
 
+NEWTON_STEPS = 20
+"""From where least squares begin, five to eight lead to the maximum."""
+
 _LOG_SQRT_2PI = 0.5 * np.log(2 * np.pi)
 
 
@@ -89,7 +92,7 @@ def _slope_and_error(
     scatter = max(float(np.std(log_rank[ranked] - line[ranked] @ spread)), LEAST_SCATTER)
     found = minimize(
         _loss_and_gradient,
-        x0=np.append(spread, 1.0) / scatter,
+        x0=_by_newton(np.append(spread, 1.0) / scatter, line, log_rank, is_censored),
         args=(line, log_rank, is_censored),
         jac=True,
         method="L-BFGS-B",
@@ -104,6 +107,26 @@ def _slope_and_error(
     variance = np.linalg.inv(information)
     by_parameter = np.array([0.0, 1 / precision, -slope / precision**2])
     return slope / precision, float(np.sqrt(by_parameter @ variance @ by_parameter))
+
+
+def _by_newton(
+    start: Floats, line: Floats, log_rank: Floats, is_censored: NDArray[np.bool_]
+) -> Floats:
+    """Where Newton's steps lead to, as long as they lead down and keep the precision in bounds.
+
+    A handful of them is a tenth of the work of the search, which has little left to do.
+    """
+    at, (loss, gradient) = start, _loss_and_gradient(start, line, log_rank, is_censored)
+    for _ in range(NEWTON_STEPS):
+        step = np.linalg.solve(_information(at, line, log_rank, is_censored), gradient)
+        to = at - step
+        if not 0 < to[2] < 1 / LEAST_SCATTER:
+            break
+        loss_there, gradient = _loss_and_gradient(to, line, log_rank, is_censored)
+        if not loss_there < loss:
+            break
+        at, loss = to, loss_there
+    return at
 
 
 def _loss_and_gradient(

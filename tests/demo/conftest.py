@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import subprocess
 import sys
@@ -13,6 +12,7 @@ import duckdb
 import pytest
 
 from flows.demo.generate import generate
+from tests.conftest import made_once
 
 READ_BACK = """
 set TimeZone = 'UTC';
@@ -89,9 +89,10 @@ group by app_id, user_id;
 @pytest.fixture(scope="session")
 def demo_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The extracts of the pinned seed; read them, do not change them."""
-    folder = tmp_path_factory.mktemp("home") / "demo"
-    generate(folder)
-    return folder
+    return (
+        made_once(tmp_path_factory, "demo_extracts", lambda folder: generate(folder / "demo"))
+        / "demo"
+    )
 
 
 @pytest.fixture(scope="session")
@@ -118,14 +119,10 @@ def afterhype(home: Path, *arguments: str) -> str:
 
 @pytest.fixture(scope="session")
 def demo_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The home after `afterhype demo`, made once for all workers of a test run. To be read only."""
-    shared = tmp_path_factory.getbasetemp()
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        shared = shared.parent
-    home = shared / "demo" / "home"
-    with (shared / "demo.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # whoever comes second finds it done
-        if not (home / "published" / "marts.duckdb").exists():
-            home.parent.mkdir(exist_ok=True)
-            afterhype(home, "demo")
-    return home
+    """The home after `afterhype demo`. To be read only."""
+    made = made_once(tmp_path_factory, "demo", lambda folder: _demo(folder / "home"))
+    return made / "home"
+
+
+def _demo(home: Path) -> None:
+    afterhype(home, "demo")

@@ -12,21 +12,33 @@ from flows.warehouse import create_schemas
 
 FIXTURES = Path(__file__).parent.parent / "fixtures" / "quality"
 
+NEW_EXTRACTS = "create temp table new_extracts as select extract_id from raw.extracts"
 
-@pytest.fixture
-def warehouse(tmp_path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    with duckdb.connect(str(tmp_path / "warehouse.duckdb")) as con:
+
+@pytest.fixture(scope="module")
+def good(tmp_path_factory: pytest.TempPathFactory) -> Iterator[duckdb.DuckDBPyConnection]:
+    with duckdb.connect(str(tmp_path_factory.mktemp("good") / "warehouse.duckdb")) as con:
         create_schemas(con)
         con.execute((FIXTURES / "good_raw.sql").read_text())
         con.execute((FIXTURES / "good_marts.sql").read_text())
-        con.execute("create temp table new_extracts as select extract_id from raw.extracts")
+        con.execute(NEW_EXTRACTS)
         yield con
 
 
 @pytest.fixture
-def empty_warehouse(tmp_path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    """The raw contract without a row, and the marts that come of it."""
-    with duckdb.connect(str(tmp_path / "empty.duckdb")) as con:
+def warehouse(good: duckdb.DuckDBPyConnection) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Whatever a test does to it is taken back."""
+    good.begin()
+    yield good
+    good.rollback()
+
+
+@pytest.fixture(scope="module")
+def empty_warehouse(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[duckdb.DuckDBPyConnection]:
+    """The raw contract without a row, and the marts that come of it. To be read only."""
+    with duckdb.connect(str(tmp_path_factory.mktemp("empty") / "empty.duckdb")) as con:
         create_schemas(con)
         con.execute((FIXTURES / "good_marts.sql").read_text())
         tables = con.execute(
@@ -34,5 +46,5 @@ def empty_warehouse(tmp_path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
         ).fetchall()
         for (table,) in tables:
             con.execute(f"truncate marts.{table}")
-        con.execute("create temp table new_extracts as select extract_id from raw.extracts")
+        con.execute(NEW_EXTRACTS)
         yield con

@@ -61,7 +61,7 @@ ALL = VENDORS | CHARTS | TRACKERS | REPORTS
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
-    return Settings(home=tmp_path / "home")
+    return Settings(home=tmp_path / "home", threads=1)
 
 
 def pasted(inspection: Inspection, folder: Path) -> SourceLanding:

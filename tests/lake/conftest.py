@@ -78,7 +78,7 @@ class WriteCsv(Protocol):
 
 def begin(folder: Path, stack: ExitStack, lake: Lake | None = None) -> Home:
     """A home in which nothing has landed."""
-    settings = Settings(home=folder / "home", user_key="the same for both")
+    settings = Settings(home=folder / "home", user_key="the same for both", threads=1)
     con = stack.enter_context(connect(settings))
     create_schemas(con)
     merged = Sources.model_validate({"apps": [{"app_id": a, "name": a} for a in ("chat", "video")]})

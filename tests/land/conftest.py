@@ -47,7 +47,8 @@ class Land(Protocol):
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
-    return Settings(home=tmp_path / "home")
+    # more threads than one cost a third more CPU seconds for a few lines
+    return Settings(home=tmp_path / "home", threads=1)
 
 
 @pytest.fixture

@@ -121,7 +121,7 @@ def test_the_visible_events_are_those_of_the_landed_extracts_each_once(
     contents: list[set[int]], steps: list[tuple[str, int]]
 ) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        config = Settings(home=Path(folder) / "home")
+        config = Settings(home=Path(folder) / "home", threads=1)
         with connect(config) as con:
             create_schemas(con)
             landed = {}

@@ -198,7 +198,10 @@ class Home:
         self.exports = self.folder / "exports"
         self.exports.mkdir()
         self.settings = Settings(
-            home=self.folder / "home", sources=self.folder / "sources.yml", user_key="a secret"
+            home=self.folder / "home",
+            sources=self.folder / "sources.yml",
+            user_key="a secret",
+            threads=1,  # more of them cost a third more for a few lines
         )
 
     def write(self, files: Mapping[str, bytes]) -> None:

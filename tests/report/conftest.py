@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -365,6 +366,14 @@ def build_marts(path: Path, apps: Sequence[AppRule]) -> Path:
             [datetime(2026, 4, 1, 4, 5), json.dumps(GATES)],
         )
     return path
+
+
+def drawn_before(marts: Path) -> Path:
+    """Where the drawings of these apps are kept from test to test: they take most of the time."""
+    with duckdb.connect(str(marts), read_only=True) as con:
+        apps = con.execute("select app_id from marts.dim_apps order by all").fetchall()
+    of_all_tests = marts.parent.parent.parent
+    return of_all_tests / "drawn" / hashlib.sha256(repr(apps).encode()).hexdigest()[:12]
 
 
 @pytest.fixture

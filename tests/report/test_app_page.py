@@ -13,7 +13,7 @@ import pytest
 from flows.errors import AfterhypeError
 from flows.report import write_site
 from flows.report.app_story import TABLES
-from tests.report.conftest import HABIT, QUIET, SPIKE, WATERMARK, AppRule, MakeMarts
+from tests.report.conftest import HABIT, QUIET, SPIKE, WATERMARK, AppRule, MakeMarts, drawn_before
 from tests.report.reading import Page, specifications
 
 LEAKY = AppRule("leaky", "Leaky", first_day=date(2025, 12, 1), day_1=0.18, verdict="leaky")
@@ -23,7 +23,7 @@ OLD_SPIKE = AppRule(
 
 
 def site_of(marts: Path) -> Path:
-    return write_site(marts, marts.parent / "site").parent
+    return write_site(marts, marts.parent / "site", kept_in=drawn_before(marts)).parent
 
 
 def page_of(marts: Path, app_id: str) -> Page:

@@ -9,7 +9,7 @@ import pytest
 
 from flows.errors import AfterhypeError
 from flows.report import write_site
-from tests.report.conftest import HABIT, QUIET, SPIKE, AppRule, MakeMarts
+from tests.report.conftest import HABIT, QUIET, SPIKE, AppRule, MakeMarts, drawn_before
 from tests.report.reading import Page, specifications
 
 HOSTILE = AppRule(
@@ -22,7 +22,7 @@ HOSTILE = AppRule(
 
 
 def write(marts: Path, **documents: Path) -> Page:
-    index = write_site(marts, marts.parent / "site", **documents)
+    index = write_site(marts, marts.parent / "site", kept_in=drawn_before(marts), **documents)
     return Page(index.read_text(encoding="utf-8"))
 
 

@@ -19,6 +19,7 @@ from flows.builds import Build
 from flows.demo.generate import generate
 from flows.settings import PROJECT_ROOT
 from flows.sources import ChartFeed
+from tests.circles import JAVA
 
 
 @dataclass(frozen=True)
@@ -94,9 +95,7 @@ def on_spark(home: Path) -> Iterator[None]:
 def spark_home() -> Iterator[SparkHome]:
     """The demo's extracts in a lake's sources file, of which tests hold some back."""
     if shutil.which("java") is None:
-        pytest.fail(
-            "Spark needs Java: install a JRE of version 17 or later, or leave tests/spark out"
-        )
+        pytest.fail(JAVA.lacks)
     # not below pytest's folder: executors start in it, and Derby minds long paths
     with tempfile.TemporaryDirectory(prefix="afterhype-spark-") as folder:
         home = Path(folder) / "home"

@@ -22,6 +22,7 @@ from flows.publish import Publication, publish
 from flows.settings import Settings
 from flows.sources import BucketTarget, PostgresTarget, Sources
 from flows.warehouse import create_schemas
+from tests.circles import POSTGRES, postgres_binaries
 
 START = datetime(2026, 2, 27, 10, 15)
 
@@ -116,11 +117,9 @@ class PostgresServer:
 
 
 def _server_binaries() -> Path:
-    """Debian keeps the server's programs off the path, a folder per version."""
-    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
-    on_path = shutil.which("initdb")
-    assert found or on_path, "no PostgreSQL server: apt-get install postgresql (as .ci/run does)"
-    return (found[-1] if found else Path(str(on_path)).resolve()).parent
+    found = postgres_binaries()
+    assert found, POSTGRES.lacks
+    return found
 
 
 def _not_as_root(folder: Path) -> list[str]:

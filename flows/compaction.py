@@ -126,14 +126,17 @@ def prune(con: duckdb.DuckDBPyConnection, sources: Sources, days: int, now: date
 def _keep_what_the_marts_need(con: duckdb.DuckDBPyConnection) -> None:
     """Keep what stands of the pruned days, beside what was kept of them before."""
     con.execute("insert into raw.pruned_event_ids from pruned")
-    con.execute(
-        """
-        insert into raw.pruned_user_days by name
-        select days.* exclude (delivered_user_key), days.delivered_user_key as user_key
-        from intermediate.int_raw_user_days as days
-        inner join cuts on days.app_id = cuts.app_id and days.activity_date <= cuts.last_date
-        """
-    )
+    if _shows_raw_user_days(con):
+        con.execute(
+            """
+            insert into raw.pruned_user_days by name
+            select days.* exclude (delivered_user_key), days.delivered_user_key as user_key
+            from intermediate.int_raw_user_days as days
+            inner join cuts on days.app_id = cuts.app_id and days.activity_date <= cuts.last_date
+            """
+        )
+    else:
+        _keep_days_of_unmerged_users(con)
     con.execute(
         """
         delete from raw.pruned_extract_days as kept using cuts
@@ -145,6 +148,49 @@ def _keep_what_the_marts_need(con: duckdb.DuckDBPyConnection) -> None:
         insert into raw.pruned_extract_days by name
         select days.* from intermediate.int_extract_days as days
         inner join cuts on days.app_id = cuts.app_id and days.activity_date <= cuts.last_date
+        """
+    )
+
+
+def _shows_raw_user_days(con: duckdb.DuckDBPyConnection) -> bool:
+    """Whether DuckDB has built: of what Spark builds the warehouse shows the tables only."""
+    row = con.execute(
+        "select 1 from duckdb_views() "
+        "where schema_name = 'intermediate' and view_name = 'int_raw_user_days'"
+    ).fetchone()
+    return row is not None
+
+
+def _keep_days_of_unmerged_users(con: duckdb.DuckDBPyConnection) -> None:
+    """Write what stands of the pruned days over what was kept of them before.
+
+    Those of a user who is several delivered ones could not be given back to each of them. Raises
+    AfterhypeError where there is one.
+    """
+    if con.execute(
+        "select 1 from raw.user_aliases semi join cuts using (app_id) limit 1"
+    ).fetchone():
+        raise AfterhypeError(
+            "nothing is pruned: anonymous users have been merged with known ones, and of what "
+            "Spark builds it cannot be told which days were whose. Build once with "
+            "AFTERHYPE_BUILD_ON=duckdb before `afterhype compact`, or take raw_retention_days out "
+            "of the sources file."
+        )
+    con.execute(
+        """
+        delete from raw.pruned_user_days as kept using cuts
+        where kept.app_id = cuts.app_id and kept.activity_date <= cuts.last_date
+        """
+    )
+    con.execute(
+        """
+        insert into raw.pruned_user_days by name
+        select
+            days.* exclude (segment_key),
+            segments.platform, segments.country, segments.channel, segments.app_version,
+        from intermediate.int_user_days as days
+        inner join cuts on days.app_id = cuts.app_id and days.activity_date <= cuts.last_date
+        left join intermediate.int_segments as segments using (segment_key)
         """
     )
 

@@ -102,6 +102,31 @@ def test_pruning_changes_no_mart(keeping_five_days: Place) -> None:
     assert verify_agrees(run)
 
 
+def as_spark_leaves_it(place: Place) -> None:
+    """Of what Spark has built the warehouse shows the tables, and no view."""
+    with connect(a_run(place).settings) as con:
+        con.execute("drop view intermediate.int_raw_user_days")
+
+
+def test_pruning_what_spark_has_built_changes_no_mart(keeping_five_days: Place) -> None:
+    before = marts(keeping_five_days)
+    as_spark_leaves_it(keeping_five_days)
+    run = a_run(keeping_five_days)
+    assert compact(run.settings, run.sources, run.now).rows_pruned == 30
+    stages.build(run, full=True)
+    assert marts(keeping_five_days) == before
+
+
+def test_merged_users_are_not_pruned_where_spark_has_built(keeping_five_days: Place) -> None:
+    as_spark_leaves_it(keeping_five_days)
+    run = a_run(keeping_five_days)
+    with connect(run.settings) as con:
+        con.execute("insert into raw.user_aliases select 'chat', uuid(), uuid()")
+    with pytest.raises(AfterhypeError, match="anonymous users have been merged.*Build once with"):
+        compact(run.settings, run.sources, run.now)
+    assert raw_events(keeping_five_days) == 35
+
+
 def test_a_pruned_event_is_known_when_it_comes_again(pruned: Place) -> None:
     run = a_run(pruned)
     pruned.export(

@@ -114,8 +114,8 @@ def _history(app_id: str, rules: Rules, first_day: date, chance: random.Random) 
                     time=time,
                     platform=chance.choice([platform, "tv"]),
                     country=country and country.upper(),
-                    channel=chance.choice(["paid", "organic"]),
-                    app_version=chance.choice(["1.0", "1.10"]),
+                    channel=chance.choice(["paid", "organic", None]),
+                    app_version=chance.choice(["1.0", "1.10", None]),
                 )
 
 

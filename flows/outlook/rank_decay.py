@@ -118,7 +118,10 @@ def _by_newton(
     """
     at, (loss, gradient) = start, _loss_and_gradient(start, line, log_rank, is_censored)
     for _ in range(NEWTON_STEPS):
-        step = np.linalg.solve(_information(at, line, log_rank, is_censored), gradient)
+        try:
+            step = np.linalg.solve(_information(at, line, log_rank, is_censored), gradient)
+        except np.linalg.LinAlgError:  # too flat to tell: the search goes on from here
+            break
         to = at - step
         if not 0 < to[2] < 1 / LEAST_SCATTER:
             break

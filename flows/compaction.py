@@ -172,7 +172,7 @@ def _keep_days_of_unmerged_users(con: duckdb.DuckDBPyConnection) -> None:
     ).fetchone():
         raise AfterhypeError(
             "nothing is pruned: anonymous users have been merged with known ones, and of what "
-            "Spark builds it cannot be told which days were whose. Build once with "
+            "Spark builds it is not known which days were whose. Build once with "
             "AFTERHYPE_BUILD_ON=duckdb before `afterhype compact`, or take raw_retention_days out "
             "of the sources file."
         )

@@ -9,11 +9,9 @@ from __future__ import annotations
 
 import csv
 import random
-from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 import pytest
 import yaml
@@ -27,7 +25,8 @@ from flows.land import ledger
 from flows.verify import verify
 from flows.warehouse import connect
 from tests import oracle
-from tests.engine.replaying import segment_order
+from tests.engine.replaying import SEGMENTS, segment_order
+from tests.engine.worlds import DAYS, SPANS, history
 
 ONE_BUILD = settings(
     max_examples=2,
@@ -45,10 +44,7 @@ MARTS = {
     "fct_growth_accounting": "*",
     "fct_app_activity_daily": "*",
 }
-NAMES = ("open", "like", "push", "signup")
-SEGMENTS = ("platform", "country", "channel", "app_version")
-SPANS = {"clocks go back": date(2025, 10, 5), "clocks go forward": date(2026, 3, 1)}
-DAYS = 45
+APPS = ("plain", "ruled", "invited")
 
 
 @dataclass
@@ -97,7 +93,7 @@ class World:
                     "creation_events": ["like"],
                     "sharing_events": ["push"],
                 }
-                for app_id in ("plain", "ruled", "invited")
+                for app_id in APPS
             ],
             "events": [
                 {
@@ -115,7 +111,7 @@ class World:
                     },
                 }
                 | ({"complete_through": self.declared[app_id]} if app_id in self.declared else {})
-                for app_id in ("plain", "ruled", "invited")
+                for app_id in APPS
             ],
         }
         (self.folder / "sources.yml").write_text(yaml.safe_dump(document), encoding="utf-8")
@@ -159,7 +155,7 @@ class World:
         visible = [x for x in self.extracts if x.status == "landed"]
         events = {(e.app_id, e.event_id): e for x in visible for e in x.events}
         watermarks = {}
-        for app_id in ("plain", "ruled", "invited"):
+        for app_id in APPS:
             times = [e.time for x in visible if x.app_id == app_id for e in x.events]
             last = self.declared.get(app_id)
             if last is None and times:
@@ -186,42 +182,10 @@ class World:
                 assert len(found) == len(wanted)
 
 
-def histories(
-    rules: oracle.Rules, first_day: date, chance: random.Random
-) -> Iterator[oracle.Event]:
-    """Events of three apps: around midnight, whole days apart to the minute, on the longest day."""
-    zone = ZoneInfo(rules.timezone)
-    for app_id in ("plain", "ruled", "invited"):
-        for user in range(chance.randint(6, 14)):
-            day = first_day + timedelta(days=chance.randint(0, DAYS - 1))
-            hour, minute = chance.choice([(0, 0), (0, 1), (23, 59), (chance.randint(0, 23), 30)])
-            local = datetime(day.year, day.month, day.day, hour, minute, tzinfo=zone)
-            start = local.astimezone(UTC).replace(tzinfo=None)
-            times = {start}
-            for _ in range(chance.randint(0, 14)):
-                apart = timedelta(hours=24 * chance.randint(0, chance.choice([2, 8, 40])))
-                slip = timedelta(minutes=chance.choice([0, 0, -1, 1, 30, 600, 1430]))
-                times.add(start + apart + slip)
-            platform, country = chance.choice(["ios", "web", None]), chance.choice(["de", None])
-            for n, time in enumerate(sorted(times)):
-                for twin in range(chance.choice([1, 1, 1, 2])):  # two events at one instant
-                    yield oracle.Event(
-                        app_id=app_id,
-                        user=f"u{user}",
-                        event_id=f"{app_id}-{user}-{n}-{twin}",
-                        name=chance.choice(NAMES),
-                        time=time,
-                        platform=chance.choice([platform, "tv"]),
-                        country=country and country.upper(),
-                        channel=chance.choice(["paid", "organic"]),
-                        app_version=chance.choice(["1.0", "1.10"]),
-                    )
-
-
 def cut_into_extracts(events: list[oracle.Event], chance: random.Random) -> list[Extract]:
     """Overlapping extracts of each app, in an order of their own."""
     extracts = []
-    for app_id in ("plain", "ruled", "invited"):
+    for app_id in APPS:
         own = [e for e in events if e.app_id == app_id]
         parts: list[list[oracle.Event]] = [[] for _ in range(4)]
         for event in own:
@@ -276,7 +240,11 @@ def test_builds_by_arrival_equal_a_full_build_and_the_oracle(
     world: Drawn, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     rules, first_day, declared, allowance, raw_days, chance = world
-    events = list(histories(rules, first_day, chance))
+    events = [
+        event
+        for app_id in APPS
+        for event in history(app_id, rules, first_day, chance, users=(6, 14))
+    ]
     there = World(
         tmp_path_factory.mktemp("world"),
         rules,

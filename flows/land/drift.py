@@ -99,7 +99,7 @@ def profile(
     """Look at what the parts' columns are, for ``record``.
 
     Writes the temporary tables extract_names, one row per part and column, and extract_types, one
-    row per part, half and mapped column, with the type that its texts look like. Types are told
+    row per part, half and mapped column, with the type that its texts look like. Types come
     from a sample of the text; those of one file may differ from its first half to its second.
     """
     con.execute("create or replace temp table extract_names (part integer, column_name varchar)")

@@ -232,16 +232,16 @@ def _insert(
         )
     outcomes = {}
     for extract in extracts:
-        told = counted.get(extract.extract_id, _Counted(rows=0, events=0))
-        landed = told.events - aside.get(extract.extract_id, 0)
+        good = counted.get(extract.extract_id, _Counted(rows=0, events=0))
+        landed = good.events - aside.get(extract.extract_id, 0)
         bad = rejected.get(extract.extract_id, 0)
         outcomes[extract.extract_id] = Landed(
-            rows_seen=told.rows + bad,
+            rows_seen=good.rows + bad,
             rows_landed=landed,
             rows_rejected=bad,
-            rows_duplicate=told.rows - landed,
-            min_event_time=told.earliest,
-            max_event_time=told.latest,
+            rows_duplicate=good.rows - landed,
+            min_event_time=good.earliest,
+            max_event_time=good.latest,
         )
     return outcomes
 

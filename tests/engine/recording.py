@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import duckdb
+import pytest
 
 from flows.definition import dbt_variables
 from flows.land.configuration import write_configuration
@@ -101,7 +100,9 @@ class Recorder:
             *("--threads", "1", "--no-write-json"),
         )
         quiet = {"log_level": "none", "log_level_file": "none"}
-        with _environment({"AFTERHYPE_WAREHOUSE": str(warehouse), "DO_NOT_TRACK": "1"}):
+        with pytest.MonkeyPatch.context() as environment:
+            environment.setenv("AFTERHYPE_WAREHOUSE", str(warehouse))
+            environment.setenv("DO_NOT_TRACK", "1")
             if self._manifest is None:
                 parsed = dbtRunner().invoke(
                     ["parse", "--vars", json.dumps(variables), *options], **quiet
@@ -145,17 +146,3 @@ def _that_change_something(statements: Sequence[Statement]) -> Iterator[Statemen
             continue
         if word:
             yield Statement(model=statement.model, sql=sql)
-
-
-@contextmanager
-def _environment(ours: Mapping[str, str]) -> Iterator[None]:
-    before = {name: os.environ.get(name) for name in ours}
-    os.environ.update(ours)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value

@@ -23,10 +23,10 @@ from tests.engine.shrinking import shrink
 from tests.engine.trying import (
     STEPS,
     Settings,
+    described,
     differences,
     draw_batch,
     story_of_the_first,
-    told,
 )
 from tests.engine.worlds import CASES, Change, Extract, Link, World, interesting
 from tests.oracle import Event
@@ -98,7 +98,7 @@ def test_a_world_that_fails_comes_out_small() -> None:
     assert [event.user for extract in small.extracts for event in extract.events] == ["u1"]
     assert [change.what for step in small.steps for change in step] == ["land"]
     assert [link for extract in small.extracts for link in extract.links] == []
-    assert "build 1 after: land part" in told(small)
+    assert "build 1 after: land part" in described(small)
 
 
 def _without_late_first_events(recording: Recording) -> Recording:

@@ -84,10 +84,10 @@ def story_of_the_first(
     if not differences([world], setting):
         return f"{setting.name}: fails among others only: {found[0]}"
     small = shrink(world, lambda candidate: bool(differences([candidate], setting)))
-    return f"{setting.name}: {differences([small], setting)[0]}\nin this world:\n{told(small)}"
+    return f"{setting.name}: {differences([small], setting)[0]}\nin this world:\n{described(small)}"
 
 
-def told(world: World) -> str:
+def described(world: World) -> str:
     """A world, a line for each event and each step."""
     lines = []
     for extract in world.extracts:

@@ -76,7 +76,7 @@ def draw_world(
     """
     chance = random.Random(seed)
     first_day = SPANS[chance.choice(sorted(SPANS))]
-    events = list(_history(app_id, rules, first_day, chance))
+    events = list(history(app_id, rules, first_day, chance))
     links = list(_links(events, chance)) if chance.random() < 0.5 else []
     extracts = _cut(events, links, chance)
     happenings = _happenings(extracts, first_day, steps, chance)
@@ -90,10 +90,19 @@ def draw_world(
     )
 
 
-def _history(app_id: str, rules: Rules, first_day: date, chance: random.Random) -> Iterator[Event]:
-    """Events around midnight, whole days apart to the minute, on the longest and shortest day."""
+def history(
+    app_id: str,
+    rules: Rules,
+    first_day: date,
+    chance: random.Random,
+    users: tuple[int, int] = (2, 7),
+) -> Iterator[Event]:
+    """Events around midnight, whole days apart to the minute, on the longest and shortest day.
+
+    ``users`` are how many the app has: at least, and at most.
+    """
     zone = ZoneInfo(rules.timezone)
-    for user in range(chance.randint(2, 7)):
+    for user in range(chance.randint(*users)):
         day = first_day + timedelta(days=chance.randint(0, DAYS - 1))
         hour, minute = chance.choice([(0, 0), (0, 1), (23, 59), (chance.randint(0, 23), 30)])
         local = datetime(day.year, day.month, day.day, hour, minute, tzinfo=zone)

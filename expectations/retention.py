@@ -241,10 +241,9 @@ def _counts(cell: str, n: str) -> tuple[Check, ...]:
             "unbounded retention never rises within a cohort",
             "Who is active in period n or later is also active in period n - 1 or later.",
             f"""
-            select {cell}, {_COUNTS} from {{batch}}
-            qualify returned_users > lag(returned_users) over (
-                partition by {_COHORT} order by {n}
-            )
+            select {_COHORT}, later.{n}, later.returned_users, earlier.returned_users as before
+            from {{batch}} as later inner join {{batch}} as earlier using ({_COHORT})
+            where later.{n} = earlier.{n} + 1 and later.returned_users > earlier.returned_users
             """,
         ),
     )
@@ -347,15 +346,15 @@ def _day_totals() -> tuple[Check, ...]:
             "the retained users of a day add up to its active users",
             "Until the first cohort leaves the triangle, every active user is in one of its cells.",
             f"""
-            with cells as (
-                select *, max(day_n) over () as horizon, min(cohort_date) over (
-                    partition by app_id
-                ) as first_date,
-                from {{batch}} where {_STARTS_WITH_ACTIVITY}
+            with cells as (select * from {{batch}} where {_STARTS_WITH_ACTIVITY}),
+            first_cohorts as (
+                select app_id, min(cohort_date) + max(day_n) as leaves_after from cells
+                group by app_id
             ),
             retained as (
                 select app_id, activity_date, sum(retained_users) as retained_users
-                from cells where is_complete and activity_date <= first_date + horizon
+                from cells inner join first_cohorts using (app_id)
+                where is_complete and activity_date <= leaves_after
                 group by all
             )
             select app_id, activity_date, dau, retained_users

@@ -24,7 +24,7 @@ _FAILED = ("error", "fail", "runtime error")
 """dbt's words for a node that did not do what it should."""
 
 _PARSED_KEPT = 3
-"""A process of tests would collect one per sources file; those used last are kept."""
+"""One per engine that a process builds on is enough; those used last are kept."""
 
 
 def answer(request: DbtRequest, manifests: dict[str, Any]) -> DbtOutcome:
@@ -47,11 +47,13 @@ def answer(request: DbtRequest, manifests: dict[str, Any]) -> DbtOutcome:
 def _parsed(request: DbtRequest, manifests: dict[str, Any]) -> Any:
     """The result of parsing the project: once for all commands that it is the same for.
 
-    Nobody changes the project's files under a run, so that not even a look at them is needed.
+    Nobody changes the project's files under a run, so that not even a look at them is needed. It is
+    parsed with the project's own variables: no config and no ref depends on any, and a command
+    renders the SQL with those that it is given.
     """
     if request.parsed_as not in manifests:
         parsed = dbtRunner().invoke(
-            ["parse", "--vars", request.parsed_variables, *request.options],
+            ["parse", *request.options],
             log_level="none",
             log_level_file=_LOGGED,
         )

@@ -53,8 +53,8 @@ class DbtRequest:
     """A dbt command, such as ("build", "--select", "app_scorecard").
 
     ``options`` say which project and profile; ``environment`` is what profiles.yml reads.
-    ``variables`` are JSON, and so are ``parsed_variables``, those that parsing depends on. Requests
-    of equal ``parsed_as`` share what dbt has parsed.
+    ``variables`` are JSON. Requests of equal ``parsed_as`` share what dbt has parsed, whatever
+    their variables are.
     """
 
     command: tuple[str, ...]
@@ -62,7 +62,6 @@ class DbtRequest:
     environment: Mapping[str, str]
     parsed_as: str
     variables: str = "{}"
-    parsed_variables: str = "{}"
 
 
 @dataclass(kw_only=True)

@@ -70,7 +70,7 @@ class Dbt:
 
     @property
     def target(self) -> Path:
-        """Where dbt writes, and keeps what it has parsed until a file or a variable changes.
+        """Where dbt writes, and keeps what it has parsed until a file changes.
 
         Builds on Spark have a folder of their own: one parse for both would be thrown away by each.
         """
@@ -83,8 +83,7 @@ class Dbt:
 
     def request(self, *command: str) -> DbtRequest:
         """A command for dbt's process."""
-        variables = dbt_variables(self.sources)
-        parsed_variables = json.dumps(variables, sort_keys=True)
+        variables = dbt_variables(self.sources) | {"by_arrival": self.by_arrival}
         environment = _environment(self)
         return DbtRequest(
             command=command,
@@ -95,12 +94,9 @@ class Dbt:
                 # what nobody reads takes half a second each time; Spark's tables are found by it
                 *(() if self.spark or command[0] == "docs" else ("--no-write-json",)),
             ),
-            variables=json.dumps(variables | {"by_arrival": self.by_arrival}, sort_keys=True),
-            parsed_variables=parsed_variables,
+            variables=json.dumps(variables, sort_keys=True),
             environment=environment,
-            parsed_as=json.dumps(
-                [parsed_variables, *(environment.get(name) for name in _PARSED_WITH)]
-            ),
+            parsed_as=json.dumps([environment.get(name) for name in _PARSED_WITH]),
         )
 
 

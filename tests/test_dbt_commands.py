@@ -16,19 +16,13 @@ def test_those_used_last_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
 
     class Runner:
         def invoke(self, arguments: list[str], **_more: Any) -> SimpleNamespace:
-            parsed.append(arguments[2])
+            parsed.append(arguments[1])
             return SimpleNamespace(exception=None, success=True)
 
     monkeypatch.setattr(dbt_commands, "dbtRunner", Runner)
     manifests: dict[str, Any] = {}
-    for variables in ("home", "a", "home", "b", "home", "c", "home", "a"):
-        request = DbtRequest(
-            command=("build",),
-            options=(),
-            environment={},
-            parsed_as=variables,
-            parsed_variables=variables,
-        )
+    for engine in ("home", "a", "home", "b", "home", "c", "home", "a"):
+        request = DbtRequest(command=("build",), options=(engine,), environment={}, parsed_as=engine)
         dbt_commands._parsed(request, manifests)
     assert parsed == ["home", "a", "b", "c", "a"]
     assert list(manifests) == ["c", "home", "a"]

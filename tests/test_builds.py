@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 
 import duckdb
 import pytest
 
 from flows import pipeline, stages
+from flows.dbt_process import run_dbt
 from flows.errors import TransformError
-from flows.settings import PROJECT_ROOT
 from flows.sources import ChartFiles
+from flows.transform import Dbt
 from flows.warehouse import connect
 from tests.conftest import Place
 
@@ -78,24 +78,10 @@ def test_a_change_of_definitions_makes_everything_anew(after_a_day: Place) -> No
     assert (changed.by_arrival, changed.reason) == (False, "the definitions have changed")
 
 
-def test_dbt_run_by_hand_leaves_nothing_to_add_to(
-    after_a_day: Place, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from dbt.cli.main import dbtRunner
-
-    monkeypatch.setitem(
-        os.environ, "AFTERHYPE_WAREHOUSE", str(after_a_day.home / "warehouse.duckdb")
-    )
-    by_hand = dbtRunner().invoke(
-        [
-            *("run", "--select", "int_app_users", "--log-level", "none"),
-            *("--project-dir", str(PROJECT_ROOT / "dbt_project")),
-            *("--profiles-dir", str(PROJECT_ROOT / "profiles")),
-            *("--target-path", str(after_a_day.home / "target")),
-            *("--log-path", str(after_a_day.home / "logs")),
-        ]
-    )
-    assert by_hand.success
+def test_dbt_run_by_hand_leaves_nothing_to_add_to(after_a_day: Place) -> None:
+    run = a_run(after_a_day)
+    dbt = Dbt(settings=run.settings, sources=run.sources)
+    assert run_dbt(dbt.request("run", "--select", "int_app_users")).success
     assert stages.build(a_run(after_a_day)).reason == "the last build was not finished"
 
 

@@ -22,7 +22,9 @@ def test_those_used_last_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(dbt_commands, "dbtRunner", Runner)
     manifests: dict[str, Any] = {}
     for engine in ("home", "a", "home", "b", "home", "c", "home", "a"):
-        request = DbtRequest(command=("build",), options=(engine,), environment={}, parsed_as=engine)
+        request = DbtRequest(
+            command=("build",), options=(engine,), environment={}, parsed_as=engine
+        )
         dbt_commands._parsed(request, manifests)
     assert parsed == ["home", "a", "b", "c", "a"]
     assert list(manifests) == ["c", "home", "a"]

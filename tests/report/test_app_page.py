@@ -360,20 +360,6 @@ def test_headers_have_scopes_and_charts_labels(make_marts: MakeMarts) -> None:
     assert len(ids) == len(set(ids))
 
 
-def test_pages_stay_below_three_megabytes(make_marts: MakeMarts) -> None:
-    apps = [
-        AppRule(
-            f"app-{i}", f"App {i}", first_day=date(2025, 11, 1), peak_rank=i + 1, verdict="leaky"
-        )
-        for i in range(12)
-    ]
-    site = site_of(make_marts(*apps))
-
-    sizes = [path.stat().st_size for path in (site / "apps").glob("*.html")]
-    assert len(sizes) == 12
-    assert max(sizes) < 3_000_000
-
-
 def test_the_page_of_an_app_that_is_gone_goes(make_marts: MakeMarts) -> None:
     marts = make_marts(SPIKE, HABIT)
     assert {path.name for path in (site_of(marts) / "apps").iterdir()} == {

@@ -52,11 +52,12 @@ def _parsed(request: DbtRequest, manifests: dict[str, Any]) -> Any:
     renders the SQL with those that it is given.
     """
     if request.parsed_as not in manifests:
-        parsed = dbtRunner().invoke(
-            ["parse", *request.options],
-            log_level="none",
-            log_level_file=_LOGGED,
-        )
+        with _environment(request.parse_environment):
+            parsed = dbtRunner().invoke(
+                ["parse", *request.options, *request.parse_options],
+                log_level="none",
+                log_level_file=_LOGGED,
+            )
         if parsed.exception or not parsed.success:
             return parsed
         while len(manifests) >= _PARSED_KEPT:

@@ -54,7 +54,8 @@ class DbtRequest:
 
     ``options`` say which project and profile; ``environment`` is what profiles.yml reads.
     ``variables`` are JSON. Requests of equal ``parsed_as`` share what dbt has parsed, whatever
-    their variables are.
+    their variables are. ``parse_options`` and ``parse_environment`` replace what would make dbt
+    parse anew though it comes to the same: it compares them with those of the last time.
     """
 
     command: tuple[str, ...]
@@ -62,6 +63,8 @@ class DbtRequest:
     environment: Mapping[str, str]
     parsed_as: str
     variables: str = "{}"
+    parse_options: tuple[str, ...] = ()
+    parse_environment: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(kw_only=True)

@@ -38,6 +38,10 @@ class Settings(BaseSettings):
     )
     memory_limit: str | None = Field(None, description="DuckDB's memory limit, such as 4GB.")
     threads: int | None = Field(None, ge=1, description="DuckDB's and dbt's threads.")
+    parsed_dir: Path | None = Field(
+        None,
+        description="Where dbt keeps what it has parsed; default: in HOME. One serves many homes.",
+    )
     writer_wait_seconds: int = Field(
         3600, ge=0, description="How long a run waits for another run that is writing."
     )
@@ -81,6 +85,8 @@ class Settings(BaseSettings):
     def model_post_init(self, _context: object) -> None:
         object.__setattr__(self, "home", self.home.expanduser().absolute())
         object.__setattr__(self, "sources", self.sources.expanduser().absolute())
+        if self.parsed_dir:
+            object.__setattr__(self, "parsed_dir", self.parsed_dir.expanduser().absolute())
 
     @property
     def warehouse_path(self) -> Path:
@@ -110,6 +116,10 @@ class Settings(BaseSettings):
     @property
     def dbt_dir(self) -> Path:
         return self.home / "dbt"
+
+    @property
+    def dbt_parsed_dir(self) -> Path:
+        return self.parsed_dir or self.dbt_dir / "parsed"
 
     @property
     def lock_path(self) -> Path:

@@ -70,11 +70,17 @@ class Dbt:
 
     @property
     def target(self) -> Path:
-        """Where dbt writes, and keeps what it has parsed until a file changes.
+        """Where dbt writes.
 
         Builds on Spark have a folder of their own: one parse for both would be thrown away by each.
         """
         return self.settings.dbt_dir / ("target_on_spark" if self.spark else "target")
+
+    @property
+    def parsed_in(self) -> Path:
+        """Where dbt keeps what it has parsed until a file of the project changes."""
+        engine = _environment(self).get("AFTERHYPE_DBT_TARGET", "duckdb")
+        return self.settings.dbt_parsed_dir / engine
 
     @property
     def manifest(self) -> Path:
@@ -97,11 +103,23 @@ class Dbt:
             variables=json.dumps(variables, sort_keys=True),
             environment=environment,
             parsed_as=json.dumps([environment.get(name) for name in _PARSED_WITH]),
+            # Spark's tables are found by the manifest that parsing leaves in the target
+            parse_options=() if self.spark else ("--target-path", str(self.parsed_in)),
+            parse_environment={} if self.spark else _PARSED_WITHOUT,
         )
 
 
 _PARSED_WITH = ("AFTERHYPE_DBT_TARGET", "AFTERHYPE_SCHEMA_PREFIX", "AFTERHYPE_LAKE")
 """What of the environment is in what dbt has parsed: names, not where the warehouse's file is."""
+
+_PARSED_WITHOUT = {
+    "AFTERHYPE_WAREHOUSE": "warehouse.duckdb",  # every home's has that name
+    "AFTERHYPE_DBT_KEEPS_OPEN": "False",
+    "AFTERHYPE_RAW_FROM": "",
+    "AFTERHYPE_THREADS": "2",
+    "AFTERHYPE_MEMORY_LIMIT": "",
+}
+"""What else profiles.yml reads, the same for all homes while dbt parses."""
 
 
 def build_layer(dbt: Dbt, layer: Layer, changed: Collection[Input] = INPUTS) -> tuple[DbtNode, ...]:
@@ -180,6 +198,8 @@ class _Docs:
         # the page shows a model's SQL as it runs; that of tests, two thirds of the work, as written
         without_tests = ("--exclude", "resource_type:test", "resource_type:unit_test")
         request = self.dbt.request("docs", "generate", "--static", *without_tests)
+        # what was parsed for builds keeps the SQL of tests that ran, and the page would show it
+        request = replace(request, parsed_as=f"{request.parsed_as} for docs")
         if self.dbt.events_in_lake:
             return request
         _copy_without_rows(self.dbt.settings, self.empty_warehouse)

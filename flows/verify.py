@@ -100,7 +100,9 @@ def _rebuild(settings: Settings, sources: Sources, raw_from: Path) -> None:
 @contextmanager
 def _aside(settings: Settings) -> Iterator[Settings]:
     """A home beside this one, whose raw tables are views of this one's; nothing is left of it."""
-    aside = settings.model_copy(update={"home": settings.home / "verify"})
+    aside = settings.model_copy(
+        update={"home": settings.home / "verify", "parsed_dir": settings.dbt_parsed_dir}
+    )
     shutil.rmtree(aside.home, ignore_errors=True)
     try:
         with connect(aside) as con:

@@ -86,25 +86,40 @@ def make_place(folder: Path) -> Place:
     return place
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _parsed_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """All homes of a test run share what dbt has parsed, whichever process builds them."""
+    with pytest.MonkeyPatch.context() as environment:
+        folder = shared_by_workers(tmp_path_factory) / "parsed"
+        environment.setenv("AFTERHYPE_PARSED_DIR", str(folder))
+        yield
+
+
+def shared_by_workers(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of this test run, whichever worker asks."""
+    folder = tmp_path_factory.getbasetemp()
+    return folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder
+
+
 @pytest.fixture(scope="session")
 def ground(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder in which each test's place is made anew.
 
-    Always the same, so that dbt finds what it has parsed for the place before.
+    Always the same, so that dbt finds the page that it has written for the place before.
     """
     return tmp_path_factory.mktemp("ground") / "place"
 
 
 def cleared(ground: Path) -> Path:
     """The ground without what the test before left, but for dbt's own folder."""
-    parsed = ground / "home" / "dbt"
+    written = ground / "home" / "dbt"
     aside = ground.with_name("dbt")
-    if parsed.exists():
-        parsed.rename(aside)
+    if written.exists():
+        written.rename(aside)
     shutil.rmtree(ground, ignore_errors=True)
     if aside.exists():
-        parsed.parent.mkdir(parents=True)
-        aside.rename(parsed)
+        written.parent.mkdir(parents=True)
+        aside.rename(written)
     return ground
 
 
@@ -123,10 +138,7 @@ def made_once(
 
     Where making it fails, the next one to ask tries again.
     """
-    shared = tmp_path_factory.getbasetemp()
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        shared = shared.parent
-    folder = shared / "made_once" / name
+    folder = shared_by_workers(tmp_path_factory) / "made_once" / name
     folder.parent.mkdir(exist_ok=True)
     with folder.with_suffix(".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # whoever comes second finds it done
@@ -154,17 +166,9 @@ def first_run(tmp_path_factory: pytest.TempPathFactory) -> Place:
 
 
 def copy_to(ground: Path, original: Place) -> Place:
-    """A copy of a place on the ground, with what dbt has parsed there before."""
-    folder = cleared(ground)
-    known = (folder / "home" / "dbt").exists()
-
-    def parsed_before(parent: str, names: list[str]) -> set[str]:
-        return {"dbt"} & set(names) if known and Path(parent) == original.home else set()
-
-    shutil.copytree(
-        original.folder, folder, symlinks=True, dirs_exist_ok=True, ignore=parsed_before
-    )
-    return Place(folder)
+    """A copy of a place on the ground."""
+    shutil.rmtree(ground, ignore_errors=True)
+    return Place(shutil.copytree(original.folder, ground, symlinks=True))
 
 
 @pytest.fixture

@@ -625,6 +625,13 @@ def test_every_model_and_column_is_described(manifest: dict[str, Any]) -> None:
     assert all(described.values())
 
 
+def test_what_is_parsed_serves_every_sources_file(manifest: dict[str, Any]) -> None:
+    for node in manifest["nodes"].values():
+        assert "var(" not in json.dumps(node["unrendered_config"]), node["unique_id"]
+        # dbt keeps an ephemeral model's SQL as it was compiled first, with whatever variables
+        assert node["config"]["materialized"] != "ephemeral", node["unique_id"]
+
+
 def test_every_source_but_the_ledgers_belongs_to_an_input(manifest: dict[str, Any]) -> None:
     inputs = {
         source["name"]: [tag for tag in source["tags"] if tag.endswith("_input")]

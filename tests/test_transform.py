@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import duckdb
 import pytest
 
 from flows import dbt_process, stages, transform
 from flows.dbt_process import DbtRequest
-from flows.transform import write_docs
+from flows.settings import Settings
+from flows.transform import Dbt, write_docs
 from tests.conftest import Place
 from tests.presence import present
 
@@ -15,6 +18,25 @@ from tests.presence import present
 def begun() -> DbtRequest | None:
     """What dbt's process is at, or has an answer to that nobody has read."""
     return present(dbt_process._child).begun
+
+
+def test_homes_share_what_is_parsed(
+    place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sources = stages.begin(place.home, place.sources).sources
+
+    def why_parsed_anew(home: str) -> int:
+        dbt = Dbt(settings=Settings(home=tmp_path / home), sources=sources)
+        dbt_process.end_dbt()  # whose memory would do
+        assert dbt_process.run_dbt(dbt.request("parse")).success
+        log = dbt.settings.dbt_dir / "logs" / "dbt.log"
+        return log.read_text(encoding="utf-8").count("Unable to do partial parsing")
+
+    why_parsed_anew("one")
+    monkeypatch.setenv("AFTERHYPE_THREADS", "3")
+    assert why_parsed_anew("other") == 0
+    monkeypatch.setenv("AFTERHYPE_PARSED_DIR", str(tmp_path / "there is nothing yet"))
+    assert why_parsed_anew("third") == 1
 
 
 def test_the_page_is_begun_beside_the_warehouse_and_kept(

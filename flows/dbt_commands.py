@@ -31,9 +31,9 @@ def answer(request: DbtRequest, manifests: dict[str, Any]) -> DbtOutcome:
     """What a command came to. ``manifests`` are those parsed so far, by ``parsed_as``."""
     with _environment(request.environment):
         try:
-            result = parsed = _parsed(request, manifests)
-            if parsed.success and request.command != ("parse",):
-                result = _invoke(request, parsed.result)
+            result = found = parsed(request, manifests)
+            if found.success and request.command != ("parse",):
+                result = _invoke(request, found.result)
         except Exception as error:
             return DbtOutcome(success=False, error=str(error.__cause__ or error))
         finally:
@@ -44,7 +44,7 @@ def answer(request: DbtRequest, manifests: dict[str, Any]) -> DbtOutcome:
     return DbtOutcome(success=bool(result.success), nodes=tuple(_nodes(result)))
 
 
-def _parsed(request: DbtRequest, manifests: dict[str, Any]) -> Any:
+def parsed(request: DbtRequest, manifests: dict[str, Any]) -> Any:
     """The result of parsing the project: once for all commands that it is the same for.
 
     Nobody changes the project's files under a run, so that not even a look at them is needed. It is
@@ -53,16 +53,16 @@ def _parsed(request: DbtRequest, manifests: dict[str, Any]) -> Any:
     """
     if request.parsed_as not in manifests:
         with _environment(request.parse_environment):
-            parsed = dbtRunner().invoke(
+            found = dbtRunner().invoke(
                 ["parse", *request.options, *request.parse_options],
                 log_level="none",
                 log_level_file=_LOGGED,
             )
-        if parsed.exception or not parsed.success:
-            return parsed
+        if found.exception or not found.success:
+            return found
         while len(manifests) >= _PARSED_KEPT:
             del manifests[next(iter(manifests))]
-        manifests[request.parsed_as] = parsed
+        manifests[request.parsed_as] = found
     manifests[request.parsed_as] = manifests.pop(request.parsed_as)  # the last to go
     return manifests[request.parsed_as]
 

@@ -18,6 +18,7 @@ from tests import circles
         [sys.executable, "-m", "uvicorn", "prefect.server.api.server:create_app"],
         ["unshare", "--user", "/usr/lib/postgresql/15/bin/initdb", "-D", "data"],
         ["chromium", "--headless"],
+        [str(Path(sys.executable).with_name("afterhype")), "demo", "--home", "home"],
     ],
 )
 def test_a_test_without_a_service_starts_none(command: list[str]) -> None:

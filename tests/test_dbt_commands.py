@@ -25,6 +25,6 @@ def test_those_used_last_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
         request = DbtRequest(
             command=("build",), options=(engine,), environment={}, parsed_as=engine
         )
-        dbt_commands._parsed(request, manifests)
+        dbt_commands.parsed(request, manifests)
     assert parsed == ["home", "a", "b", "c", "a"]
     assert list(manifests) == ["c", "home", "a"]

@@ -22,6 +22,7 @@ from flows.outlook.rules import VerdictRules
 from flows.settings import PROJECT_ROOT
 from flows.warehouse import create_schemas
 from tests import oracle
+from tests.manifest import parsed_project
 
 HORIZON_DAYS = 60
 VARS = {"reporting_timezone": "Asia/Tokyo", "horizon_days": HORIZON_DAYS}
@@ -155,11 +156,7 @@ PROJECT = (
 def parsed() -> Any:
     """dbt's manifest of the project, once for all homes: it does not say where one is."""
     with TemporaryDirectory() as folder:
-        result = dbtRunner().invoke(
-            ["parse", *PROJECT, "--target-path", folder, "--log-path", folder]
-        )
-    assert result.success, result.exception
-    return result.result
+        return parsed_project(Path(folder))
 
 
 def dbt(home: Path, *command: str) -> Any:

@@ -18,6 +18,7 @@ from flows.land.configuration import write_configuration
 from flows.sources import Sources
 from flows.transform import DBT_PROJECT, PROFILES
 from flows.warehouse import create_schemas
+from tests.manifest import parsed_project
 
 MARTS = (
     "fct_cohort_retention_daily",
@@ -56,11 +57,7 @@ class Recording:
 
 
 class Recorder:
-    """Has dbt build an all but empty warehouse in this process, parsing the project once.
-
-    What is parsed does not depend on the variables, only what is compiled does: dbt is given those
-    of a set of rules with each build.
-    """
+    """Has dbt build an all but empty warehouse in this process, parsing the project once."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -104,11 +101,7 @@ class Recorder:
             environment.setenv("AFTERHYPE_WAREHOUSE", str(warehouse))
             environment.setenv("DO_NOT_TRACK", "1")
             if self._manifest is None:
-                parsed = dbtRunner().invoke(
-                    ["parse", "--vars", json.dumps(variables), *options], **quiet
-                )
-                assert parsed.success, parsed.exception
-                self._manifest = parsed.result
+                self._manifest = parsed_project(self.folder)
             built = dbtRunner(manifest=self._manifest, callbacks=[note]).invoke(
                 [
                     *("run", "--select", *(f"+{model}" for model in _BUILT)),

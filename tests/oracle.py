@@ -112,6 +112,22 @@ def day_start(day: date, timezone: str) -> datetime:
     return instant
 
 
+def long_days(first: date, last: date, timezone: str) -> set[date]:
+    """Return the days of a range that last more than 24 hours."""
+    zone = ZoneInfo(timezone)
+
+    def offset(day: date) -> timedelta | None:
+        return datetime(day.year, day.month, day.day, 12, tzinfo=zone).utcoffset()
+
+    days = [first + timedelta(days=n) for n in range((last - first).days + 1)]
+    return {
+        day
+        for day in days
+        if offset(day - ONE_DAY) != offset(day + ONE_DAY)
+        and day_start(day + ONE_DAY, timezone) - day_start(day, timezone) > ONE_DAY
+    }
+
+
 def period_start(day: date, period: str, week_start: str) -> date:
     """Return the first day of the day's period."""
     if period == "week":

@@ -12,7 +12,7 @@ import uuid
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import duckdb
@@ -38,7 +38,10 @@ BEGAN = datetime(2026, 6, 1)
 
 @dataclass(kw_only=True)
 class Difference:
-    """One app of a mart that is not what it should be: rows that lack, and rows that are wrong."""
+    """One app of a mart that is not what it should be: rows that lack, and rows that are wrong.
+
+    ``app_id`` is empty for what is no app's.
+    """
 
     app_id: str
     mart: str
@@ -130,13 +133,38 @@ class Batch:
             if (watermark := fate.watermark(self.rules)) is not None
         }
         expected = oracle.marts(events, watermarks, self.rules, segment_order(self.rules.segments))
-        found = []
+        found = self._compare_constants()
         for mart in MARTS:
             built = self.con.execute(f"from marts.{mart}").fetchall()
             found += _differences(mart, "the oracle", set(expected[mart]), set(built))
             if len(built) != len(set(built)):
                 found.append(
                     Difference(app_id="", mart=mart, against="itself", missing=[], wrong=[])
+                )
+        return found
+
+    def _compare_constants(self) -> list[Difference]:
+        """Where what depends on the rules alone is not what they say; of days, those of 3 years."""
+        first, last = date(2025, 1, 1), date(2027, 12, 31)
+        expected: dict[str, list[tuple[object, ...]]] = {
+            "int_long_days": [(day,) for day in oracle.long_days(first, last, self.rules.timezone)],
+            "int_brackets": [
+                (period, *bracket)
+                for period, brackets in self.rules.brackets.items()
+                for bracket in brackets
+                if bracket[-1] <= oracle.horizon(period, self.rules)
+            ],
+        }
+        found = []
+        for table, rows in expected.items():
+            days = f"where activity_date between '{first}' and '{last}'"
+            where = days if table == "int_long_days" else ""
+            built = self.con.execute(f"from intermediate.{table} {where}").fetchall()
+            if sorted(built) != sorted(rows):
+                found.append(
+                    Difference(
+                        app_id="", mart=table, against="the rules", missing=rows, wrong=built
+                    )
                 )
         return found
 

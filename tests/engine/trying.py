@@ -80,7 +80,10 @@ def story_of_the_first(
     found: Sequence[Difference], worlds: Sequence[World], setting: Setting
 ) -> str:
     """The world of the first difference, made as small as it still fails, and how it fails."""
-    (world,) = [world for world in worlds if world.app_id == found[0].app_id]
+    concerned = [world for world in worlds if world.app_id == found[0].app_id]
+    if not concerned:
+        return f"{setting.name}: {found[0]}"
+    (world,) = concerned
     if not differences([world], setting):
         return f"{setting.name}: fails among others only: {found[0]}"
     small = shrink(world, lambda candidate: bool(differences([candidate], setting)))

@@ -8,7 +8,7 @@ from flows.sources import Sources
 from tests.engine.worlds import KINDS
 from tests.oracle import Rules
 
-APPS_PER_KIND = 12
+APPS_PER_KIND = 9
 """How many worlds of each kind a batch holds."""
 
 BRACKETS = {"day": [(1, 3), (2, 6), (7, 7)], "week": [(1, 2)], "month": [(0, 1)]}
@@ -25,8 +25,12 @@ def _rules(timezone: str, week_start: str, horizon_days: int, segments: tuple[st
         horizon_days=horizon_days,
         segments=segments,
         brackets=BRACKETS,
-        activity_events=dict.fromkeys(app_ids("ruled"), frozenset({"open", "like"})),
-        cohort_events=dict.fromkeys(app_ids("invited"), frozenset({"signup"})),
+        activity_events=dict.fromkeys(
+            (*app_ids("ruled"), *app_ids("strict")), frozenset({"open", "like"})
+        ),
+        cohort_events=dict.fromkeys(
+            (*app_ids("invited"), *app_ids("strict")), frozenset({"signup"})
+        ),
     )
 
 

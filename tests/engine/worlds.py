@@ -18,8 +18,9 @@ from zoneinfo import ZoneInfo
 
 from tests.oracle import Event, Rules, reporting_day
 
-KINDS = ("plain", "ruled", "invited")
-"""What an app's rules are: none, some events count as activity, or one event starts a cohort."""
+KINDS = ("plain", "ruled", "invited", "strict")
+"""What an app's rules are: none, some events count as activity, one event starts a cohort, or both,
+where the event that starts a cohort is no activity itself."""
 
 NAMES = ("open", "like", "push", "signup")
 SPANS = {"clocks go back": date(2025, 10, 5), "clocks go forward": date(2026, 3, 1)}
@@ -274,6 +275,7 @@ CASES = (
     "a watermark that moves back",
     "a day of a change of clocks",
     "a build without anything new",
+    "a cohort that starts without activity",
 )
 
 
@@ -328,6 +330,10 @@ def _cases(world: World, rules: Rules) -> Iterator[str]:
         yield "a day of a change of clocks"
     if any(not step for step in world.steps[1:]):
         yield "a build without anything new"
+    activity = rules.activity_events.get(world.app_id)
+    starts = rules.cohort_events.get(world.app_id, frozenset())
+    if activity and any(event.name in starts - activity for event in events):
+        yield "a cohort that starts without activity"
 
 
 def _has_a_change_of_clocks(time: datetime, zone: str) -> bool:

@@ -41,6 +41,7 @@ def land_links(con: duckdb.DuckDBPyConnection, app_id: str, merges: str) -> None
 def resolve(con: duckdb.DuckDBPyConnection) -> None:
     """Bring raw.user_aliases up to date with the links of landed extracts of merged sources.
 
+    Those of a source that was renamed or taken out of the sources file hold on, as its events do.
     ``first``: an anonymous user is the known one that they were first seen as. ``last``: all known
     users that were seen under one anonymous id are the one seen last. Aliases of aliases are
     followed; users that are each other's aliases stay apart. What was built of events that change
@@ -62,8 +63,11 @@ def resolve(con: duckdb.DuckDBPyConnection) -> None:
             semi join (
                 select extracts.extract_id
                 from raw.extracts as extracts
-                inner join raw.event_sources as sources on extracts.source = sources.source
-                where extracts.status = 'landed' and sources.identity = 'merged'
+                left join raw.event_sources as sources on extracts.source = sources.source
+                where
+                    extracts.status = 'landed'
+                    -- only a merged source stores links: they outlive its line in sources.yml
+                    and (sources.source is null or sources.identity = 'merged')
             ) as visible using (extract_id)
         ),
 

@@ -92,6 +92,8 @@ class Batch:
             for change in changes:
                 if change.what == "declare":
                     self._declare(fate, change)
+                elif change.what == "unlist":
+                    self._unlist(fate, change)
         for position in range(max(map(len, steps), default=0)):
             at_once = [
                 (fate, changes[position])
@@ -204,6 +206,10 @@ class Batch:
             "update raw.event_sources set complete_through = ? where app_id = ?",
             [change.day, fate.world.app_id],
         )
+        fate.note(change)
+
+    def _unlist(self, fate: Fate, change: Change) -> None:
+        self.con.execute("delete from raw.event_sources where app_id = ?", [fate.world.app_id])
         fate.note(change)
 
     def _decide(self, fate: Fate, change: Change) -> None:

@@ -16,7 +16,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Literal
 from zoneinfo import ZoneInfo
 
-from tests.oracle import Event, Rules, reporting_day
+from tests.oracle import Event, Rules, is_activity, reporting_day
 
 KINDS = ("plain", "ruled", "invited", "strict")
 """What an app's rules are: none, some events count as activity, one event starts a cohort, or both,
@@ -26,7 +26,7 @@ NAMES = ("open", "like", "push", "signup")
 SPANS = {"clocks go back": date(2025, 10, 5), "clocks go forward": date(2026, 3, 1)}
 DAYS = 45
 
-What = Literal["land", "quarantine", "release", "discard", "forget", "declare", "prune"]
+What = Literal["land", "quarantine", "release", "discard", "forget", "declare", "unlist", "prune"]
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,10 @@ class Extract:
 
 @dataclass(frozen=True)
 class Change:
-    """One thing that happens: to an extract, to the declared last day, or to all raw events."""
+    """One thing that happens: to an extract, to the declared last day, or to all raw events.
+
+    To unlist takes the app's source out of the sources file; what has landed stays.
+    """
 
     what: What
     extract: str = ""
@@ -172,10 +175,14 @@ def _happenings(
     waiting = [extract.name for extract in extracts]
     chance.shuffle(waiting)
     landed: list[str] = []
+    unlisted_at = chance.choice([*range(1, steps), *itertools.repeat(None, 3 * steps)])
     declared = first_day + timedelta(days=chance.randint(15, DAYS + 20))
     declares = chance.random() < 0.5
     for step in range(steps):
         changes: list[Change] = []
+        if step == unlisted_at:
+            declares = False
+            changes.append(Change("unlist"))
         if declares and (step == 0 or chance.random() < 0.4):
             changes.append(Change("declare", day=declared))
             declared += timedelta(days=chance.choice([-6, -3, 1, 5]))
@@ -204,6 +211,7 @@ class Fate:
     world: World
     status: dict[str, str]
     declared: date | None = None
+    is_listed: bool = True
 
     @classmethod
     def of(cls, world: World) -> Fate:
@@ -213,6 +221,8 @@ class Fate:
         """Note a change that has taken place."""
         if change.what == "declare":
             self.declared = change.day
+        elif change.what == "unlist":
+            self.declared, self.is_listed = None, False
         elif change.what == "forget":
             self.status[change.extract] = "forgotten"
         elif change.what != "prune":
@@ -240,10 +250,18 @@ class Fate:
         return {anonymous: known for _, known, anonymous in reversed(links)}
 
     def watermark(self, rules: Rules) -> date | None:
-        """The declared day, or else the one before the last day seen."""
+        """The declared day, or else the one before the last day seen.
+
+        Of an app that is not listed any more the last day seen is the last one with activity.
+        """
         if self.declared is not None:
             return self.declared
-        times = [event.time for extract in self.visible() for event in extract.events]
+        times = [
+            event.time
+            for extract in self.visible()
+            for event in extract.events
+            if self.is_listed or is_activity(event, rules)
+        ]
         if not times:
             return None
         return reporting_day(max(times), rules.timezone) - timedelta(days=1)
@@ -276,6 +294,7 @@ CASES = (
     "a day of a change of clocks",
     "a build without anything new",
     "a cohort that starts without activity",
+    "an app that is not listed any more",
 )
 
 
@@ -316,6 +335,7 @@ def _cases(world: World, rules: Rules) -> Iterator[str]:
         "release": "a release",
         "discard": "a discard",
         "prune": "a pruning",
+        "unlist": "an app that is not listed any more",
     }.items():
         if any(change.what == what for change in changes):
             yield case

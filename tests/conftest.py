@@ -45,14 +45,14 @@ events:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the engine's proof and the files beside this one, which run whole pipelines.
+    """Begin with what takes longest, so that no worker goes on for minutes after the others.
 
-    A worker that gets one of them last would go on for a minute after the others have nothing left.
-    The proof comes first, so that not two of them wait for the run that many begin with.
+    Schedules wait for their time, and leave the cores to others. The engine's proof comes before
+    the files beside this one, so that not two workers wait for the run that many begin with.
     """
     here = Path(__file__).parent
-    order = [here / "engine", here]
-    items.sort(key=lambda item: order.index(folder) if (folder := item.path.parent) in order else 2)
+    order = {here / "scheduling": 0, here / "engine": 1, here: 2}
+    items.sort(key=lambda item: order.get(item.path.parent, len(order)))
 
 
 @dataclass(frozen=True)

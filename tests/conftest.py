@@ -47,11 +47,11 @@ events:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with what takes longest, so that no worker goes on for minutes after the others.
 
-    Schedules wait for their time, and leave the cores to others. The engine's proof comes before
-    the files beside this one, so that not two workers wait for the run that many begin with.
+    The engine's proof comes before the files beside this one, so that not two workers wait for the
+    run that many begin with.
     """
     here = Path(__file__).parent
-    order = {here / "scheduling": 0, here / "engine": 1, here: 2}
+    order = {here / "engine": 0, here: 1}
     items.sort(key=lambda item: order.get(item.path.parent, len(order)))
 
 

@@ -348,13 +348,13 @@ def _day_totals() -> tuple[Check, ...]:
             f"""
             with cells as (select * from {{batch}} where {_STARTS_WITH_ACTIVITY}),
             first_cohorts as (
-                select app_id, min(cohort_date) + max(day_n) as leaves_after from cells
-                group by app_id
+                select app_id, min(cohort_date) as first_date from cells group by app_id
             ),
             retained as (
                 select app_id, activity_date, sum(retained_users) as retained_users
                 from cells inner join first_cohorts using (app_id)
-                where is_complete and activity_date <= leaves_after
+                where is_complete
+                    and activity_date <= first_date + (select max(day_n) from cells)
                 group by all
             )
             select app_id, activity_date, dau, retained_users

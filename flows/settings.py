@@ -119,6 +119,7 @@ class Settings(BaseSettings):
 
     @property
     def dbt_parsed_dir(self) -> Path:
+        """Where dbt keeps what it has parsed until a file of the project changes."""
         return self.parsed_dir or self.dbt_dir / "parsed"
 
     @property

@@ -77,12 +77,6 @@ class Dbt:
         return self.settings.dbt_dir / ("target_on_spark" if self.spark else "target")
 
     @property
-    def parsed_in(self) -> Path:
-        """Where dbt keeps what it has parsed until a file of the project changes."""
-        engine = _environment(self).get("AFTERHYPE_DBT_TARGET", "duckdb")
-        return self.settings.dbt_parsed_dir / engine
-
-    @property
     def manifest(self) -> Path:
         """dbt's description of the project, once a command has run."""
         return self.target / "manifest.json"
@@ -91,6 +85,7 @@ class Dbt:
         """A command for dbt's process."""
         variables = dbt_variables(self.sources) | {"by_arrival": self.by_arrival}
         environment = _environment(self)
+        parsed_in = self.settings.dbt_parsed_dir / environment.get("AFTERHYPE_DBT_TARGET", "duckdb")
         return DbtRequest(
             command=command,
             options=(
@@ -104,7 +99,7 @@ class Dbt:
             environment=environment,
             parsed_as=json.dumps([environment.get(name) for name in _PARSED_WITH]),
             # Spark's tables are found by the manifest that parsing leaves in the target
-            parse_options=() if self.spark else ("--target-path", str(self.parsed_in)),
+            parse_options=() if self.spark else ("--target-path", str(parsed_in)),
             parse_environment={} if self.spark else _PARSED_WITHOUT,
         )
 

@@ -99,6 +99,7 @@ def test_pruning_changes_no_mart(keeping_five_days: Place) -> None:
     assert marts(keeping_five_days) == before
     assert stages.build(a_run(keeping_five_days), full=True).by_arrival is False
     assert marts(keeping_five_days) == before
+    assert verify_agrees(run)
 
 
 def as_spark_leaves_it(place: Place) -> None:

@@ -177,12 +177,11 @@ def dbt(home: Path, *command: str) -> Any:
     return result.result
 
 
-def build(home: Path, history: str, *leave_out: str) -> Path:
-    """Build a warehouse of what has landed, without some kinds of nodes."""
+def build(home: Path, history: str) -> Path:
     with duckdb.connect(str(home / "warehouse.duckdb")) as con:
         create_schemas(con)
         con.execute(history)
-    no_unit_tests = ("build", "--exclude-resource-type", "unit_test", *leave_out)
+    no_unit_tests = ("build", "--exclude-resource-type", "unit_test")
     each_by_itself = ("--indirect-selection", "empty", "--select")
     counts = ("path:seeds", "path:models/staging", "path:models/intermediate")
     dbt(home, *no_unit_tests, *each_by_itself, *counts)
@@ -202,7 +201,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def empty_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A home whose warehouse was built before anything was landed or configured."""
-    return build(tmp_path_factory.mktemp("empty"), "", "test")
+    return build(tmp_path_factory.mktemp("empty"), "")
 
 
 @pytest.fixture

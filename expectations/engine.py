@@ -1,4 +1,4 @@
-"""Run suites with Great Expectations inside DuckDB, and show what came of them in Data Docs.
+"""Run suites with Great Expectations inside DuckDB, and write what came of them as Data Docs.
 
 Importing this module imports Great Expectations, which takes seconds: import it where it is used.
 """
@@ -58,26 +58,34 @@ def judge(
     run_name: str,
     results_dir: Path,
     docs_dir: Path,
-    runs_kept: int,
 ) -> dict[str, tuple[Outcome, ...]]:
     """The outcome of every check, by suite name, in the order of the suite's checks.
 
     The warehouse is opened read-only and closed again. ``config`` is DuckDB's, ``open_lake`` gives
     a connection what it needs where the events lie outside the warehouse. The results are kept as
-    JSON in ``results_dir`` and shown in ``docs_dir``, those of the newest ``runs_kept`` runs of
-    these suites.
+    JSON in ``results_dir``, for ``write_data_docs`` to show in ``docs_dir``.
     """
     context = _context(results_dir, docs_dir)
     with _opened(context, warehouse, config, open_lake, suites, extract_ids) as (source, engine):
         validations = _validate(context, source, suites, run_name)
-        outcomes = {
+        return {
             suite.name: _outcomes(suite, validations.get(suite.name, []), engine)
             for suite in suites
         }
+
+
+def write_data_docs(
+    suites: Sequence[Suite], *, run_name: str, results_dir: Path, docs_dir: Path, runs_kept: int
+) -> None:
+    """Write the pages of the run that judged ``suites``, and those of all suites if outdated.
+
+    Of these suites the results and pages of the newest ``runs_kept`` runs stay. Works on files
+    alone: the warehouse is not opened. Raises OSError when the disk fails.
+    """
+    context = _context(results_dir, docs_dir)
     _forget_old_runs(context, suites, runs_kept)
-    _write_data_docs(context, docs_dir, run_name)
+    _write_pages(context, docs_dir, run_name)
     _remove_empty_folders(results_dir, docs_dir)
-    return outcomes
 
 
 def _context(results_dir: Path, docs_dir: Path) -> Any:
@@ -250,7 +258,7 @@ def _forget_old_runs(context: Any, suites: Sequence[Suite], runs_kept: int) -> N
             context.validation_results_store.remove_key(key)
 
 
-def _write_data_docs(context: Any, docs_dir: Path, run_name: str) -> None:
+def _write_pages(context: Any, docs_dir: Path, run_name: str) -> None:
     """Write the pages of this run, and those of all suites where they are of other code.
 
     Earlier runs' pages stay as they are. The index drops the runs that the store has forgotten;
@@ -261,10 +269,8 @@ def _write_data_docs(context: Any, docs_dir: Path, run_name: str) -> None:
     if not note.exists() or note.read_text(encoding="utf-8") != made_of:
         note.unlink(missing_ok=True)  # pages of which some are missing are made of nothing
         shutil.rmtree(docs_dir / "expectations", ignore_errors=True)
-        judged = {suite.name for suite in context.suites.all()}
         for suite in (*raw_suites(), *mart_suites()):
-            if suite.name not in judged:
-                context.suites.add(_as_suite(suite))
+            context.suites.add(_as_suite(suite))
         of_suites = context.expectations_store.list_keys()
     of_this_run = [
         key

@@ -259,6 +259,8 @@ def _a_run(
         try:
             yield run, by
         finally:
+            if problem := stages.data_docs_problem(run):
+                by.report(problem)
             stages.record_times(run, by.times)
             by.times.clear()
 

@@ -9,6 +9,7 @@ import os
 import sys
 import threading
 from collections.abc import Callable
+from concurrent.futures import Future
 from contextlib import suppress
 
 LONGEST_SECONDS = 60
@@ -27,17 +28,21 @@ def load(*modules: str) -> None:
     _go_on_with(lambda: _import(wanted))
 
 
-def make(what: Callable[[], object]) -> None:
+def make(what: Callable[[], object]) -> Future[object]:
     """Begin to make something that is kept for whoever asks for it later; returns at once.
 
-    What is wrong with it, they will be told when they ask.
+    What is wrong with it, the future says to those who wait for it.
     """
+    made: Future[object] = Future()
 
-    def made() -> None:
-        with suppress(Exception):
-            what()
+    def in_thread() -> None:
+        try:
+            made.set_result(what())
+        except Exception as error:
+            made.set_exception(error)
 
-    _go_on_with(made)
+    _go_on_with(in_thread)
+    return made
 
 
 def wait() -> None:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Future
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from expectations.checks import Check, Severity, Stage, Suite
 from expectations.suites import mart_suites, raw_suites
 from flows import preloading, warehouse
+from flows.errors import AfterhypeError
 from flows.lake.location import open_lake
 from flows.settings import Settings
 
@@ -25,6 +28,9 @@ _ROWS_SAMPLED = 5
 _RESULTS_DESCRIBED = 20
 _EVERY_EXTRACT = "every new extract"
 _DOCS = "data_docs"
+
+_being_written: dict[Path, Future[object]] = {}
+"""The Data Docs that this process writes in a thread, or has written, by their folder."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,9 +80,9 @@ class GateReport:
 def raw_gate(settings: Settings, run_id: str, extract_ids: Sequence[str]) -> GateReport:
     """Judge each of ``extract_ids`` on its own, all of them in one pass over their rows.
 
-    Reads the warehouse read-only, then writes ops.gate_results and the Data Docs. When a check
-    cannot be run, every extract fails it: what was not judged has not passed. Raises AfterhypeError
-    when the warehouse cannot be opened.
+    Reads the warehouse read-only, then writes ops.gate_results, and begins to write the Data Docs.
+    When a check cannot be run, every extract fails it: what was not judged has not passed. Raises
+    AfterhypeError when the warehouse cannot be opened.
     """
     if not extract_ids:
         return GateReport(stage="raw", results=())
@@ -86,15 +92,27 @@ def raw_gate(settings: Settings, run_id: str, extract_ids: Sequence[str]) -> Gat
 def mart_gate(settings: Settings, run_id: str) -> GateReport:
     """Judge the marts as dbt built them in the warehouse.
 
-    Reads the warehouse read-only, then writes ops.gate_results and the Data Docs. Raises
-    AfterhypeError when the warehouse cannot be opened.
+    Reads the warehouse read-only, then writes ops.gate_results, and begins to write the Data Docs.
+    Raises AfterhypeError when the warehouse cannot be opened.
     """
     return _run_gate(settings, run_id, "mart", mart_suites(), ())
 
 
 def data_docs_path(settings: Settings) -> Path:
-    """The folder of the Data Docs (open index.html); absent before the first gate."""
-    return settings.quality_dir / _DOCS
+    """The folder of the Data Docs (open index.html); absent before the first gate.
+
+    Waits for the pages that are being written. Raises AfterhypeError when that has failed.
+    """
+    folder = settings.quality_dir / _DOCS
+    if written := _being_written.get(folder):
+        try:
+            written.result()
+        except Exception as error:
+            raise AfterhypeError(
+                f"{folder}: the Data Docs could not be written: {error}. What the gates found is "
+                "in ops.gate_results; mend that, and the next gate writes them."
+            ) from error
+    return folder
 
 
 def describe(report: GateReport) -> str:
@@ -148,8 +166,11 @@ def _run_gate(
     extract_ids: tuple[str, ...],
 ) -> GateReport:
     preloading.wait_for("expectations.engine")
-    from expectations.engine import judge  # brings all of Great Expectations with it
+    from expectations.engine import judge, write_data_docs  # bring all of Great Expectations
 
+    results_dir, docs_dir = settings.quality_dir / "validations", settings.quality_dir / _DOCS
+    if before := _being_written.get(docs_dir):
+        before.exception()  # waits: the pages of the last gate must not be made of this one's
     with warehouse.connect(settings, read_only=True):
         pass  # a missing or locked warehouse is explained by the one place that knows how
     outcomes = judge(
@@ -159,9 +180,19 @@ def _run_gate(
         open_lake=open_lake,
         extract_ids=extract_ids,
         run_name=run_id,
-        results_dir=settings.quality_dir / "validations",
-        docs_dir=data_docs_path(settings),
-        runs_kept=RUNS_KEPT,
+        results_dir=results_dir,
+        docs_dir=docs_dir,
+    )
+    # no step waits for the pages, and the next ones leave a core to them
+    _being_written[docs_dir] = preloading.make(
+        partial(
+            write_data_docs,
+            suites,
+            run_name=run_id,
+            results_dir=results_dir,
+            docs_dir=docs_dir,
+            runs_kept=RUNS_KEPT,
+        )
     )
     report = GateReport(
         stage=stage,

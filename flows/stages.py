@@ -413,6 +413,15 @@ def verify(run: Run) -> Verification:
     return verify_marts(run.settings, run.sources, run.settings.marts_path if unchanged else None)
 
 
+def data_docs_problem(run: Run) -> str | None:
+    """Wait until the Data Docs of a run's gates are written; why they are not, or None."""
+    try:
+        data_docs_path(run.settings)
+    except AfterhypeError as error:
+        return str(error)
+    return None
+
+
 def record_times(run: Run, times: Sequence[StepTime]) -> None:
     """Write how long the steps of a run took, where there is a warehouse that can hold it."""
     if not times or not run.settings.warehouse_path.exists():

@@ -26,6 +26,7 @@ from flows.errors import ConfigurationError, GateStopped
 from flows.published import query
 from flows.settings import Settings
 from flows.stages import Summary
+from flows.steps import Runner
 from flows.warehouse import connect, create_schemas
 from tests.conftest import Place
 
@@ -109,6 +110,26 @@ def test_an_extract_that_fails_the_raw_gate_is_held_back(after_a_day: Place) -> 
     with connect(Settings(home=after_a_day.home), read_only=True) as con:
         states = con.execute("select parse_filename(uri), status from raw.extracts").fetchall()
     assert set(states) == {("2026-01.csv", "landed"), ("junk.csv", "quarantined")}
+
+
+def test_a_run_waits_for_the_pages_of_its_gate_and_says_what_is_wrong_with_them(
+    after_a_day: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str] = []
+
+    class Told(Runner):
+        def report(self, message: str) -> None:
+            told.append(message)
+
+    def full(*_: object, **__: object) -> None:
+        time.sleep(1)
+        raise OSError("no space left")
+
+    monkeypatch.setattr("expectations.engine.write_data_docs", full)
+    after_a_day.export("more.csv", "v,2026-01-02T10:00:00Z,open,v")
+    assert len(run(after_a_day, partial(pipeline.land, runner=Told())).landings[0].landed) == 1
+    assert len(told) == 1
+    assert "the Data Docs could not be written: no space left" in told[0]
 
 
 def test_a_failed_mart_gate_publishes_nothing(after_a_day: Place) -> None:

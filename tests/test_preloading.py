@@ -19,12 +19,13 @@ def test_what_fails_is_said_by_those_who_ask(
     monkeypatch.syspath_prepend(str(tmp_path))
     made: list[int] = []
     preloading.load("broken_module_of_a_test", "json.tool")
-    preloading.make(lambda: 1 / 0)
+    failed = preloading.make(lambda: 1 / 0)
     preloading.make(lambda: made.append(1))
     preloading.wait_for("broken_module_of_a_test")
     preloading.wait()
     assert "json.tool" in sys.modules
     assert made == [1]
+    assert isinstance(failed.exception(), ZeroDivisionError)
     with pytest.raises(ValueError, match="its own error"):
         importlib.import_module("broken_module_of_a_test")
 

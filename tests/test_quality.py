@@ -184,10 +184,26 @@ def test_the_pages_of_suites_are_written_anew_with_other_code_only(settings: Set
     for page in suites:
         page.write_text("kept")
     raw_gate(settings, "run-2", ["e1"])
-    assert {page.read_text() for page in suites} == {"kept"}
+    assert {page.read_text() for page in suites if page in pages(settings)} == {"kept"}
     settings.quality_dir.joinpath("data_docs.made_of").write_text("other code")
     mart_gate(settings, "run-3")
+    assert set(suites) < set(pages(settings))
     assert not [page for page in suites if page.read_text() == "kept"]
+
+
+def test_pages_that_fail_are_told_to_who_asks_for_them(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError("no space left")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("expectations.engine.write_data_docs", full)
+        assert raw_gate(settings, "run-1", ["e1"]).passed
+        with pytest.raises(AfterhypeError, match=r"no space left.*the next gate writes them"):
+            data_docs_path(settings)
+    mart_gate(settings, "run-2")
+    assert [page for page in pages(settings) if "run-2" in page.parts]
 
 
 def test_pages_name_no_outside_address(settings: Settings) -> None:

@@ -70,6 +70,7 @@ class Rules:
     activity_events: dict[str, frozenset[str]] = field(default_factory=dict)
     cohort_events: dict[str, frozenset[str]] = field(default_factory=dict)
     mau_days: int = 28
+    late_data_allowance_days: int = 0
 
 
 @dataclass(frozen=True)

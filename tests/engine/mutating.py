@@ -232,7 +232,10 @@ def _other_order(node: exp.Expr) -> exp.Expr | None:
 
 
 def _ignore_the_zone(node: exp.Expr) -> exp.Expr | None:
-    return node.this.copy() if isinstance(node, exp.AtTimeZone) else None
+    # the zone of every session is UTC: where that is named, nothing changes without it
+    if not isinstance(node, exp.AtTimeZone) or node.args["zone"].name == "UTC":
+        return None
+    return node.this.copy()
 
 
 def _drop_partition(node: exp.Expr) -> exp.Expr | None:

@@ -27,6 +27,7 @@ from flows.sources import Sources
 from flows.warehouse import create_schemas
 from tests import oracle
 from tests.engine.recording import LANDED_AT, MARTS, Recording, Statement
+from tests.engine.rules import source_name
 from tests.engine.worlds import Change, Extract, Fate, World
 
 SEGMENTS = ("platform", "country", "channel", "app_version")
@@ -203,13 +204,16 @@ class Batch:
 
     def _declare(self, fate: Fate, change: Change) -> None:
         self.con.execute(
-            "update raw.event_sources set complete_through = ? where app_id = ?",
-            [change.day, fate.world.app_id],
+            "update raw.event_sources set complete_through = ? where source = ?",
+            [change.day, source_name(fate.world.app_id, change.source)],
         )
         fate.note(change)
 
     def _unlist(self, fate: Fate, change: Change) -> None:
-        self.con.execute("delete from raw.event_sources where app_id = ?", [fate.world.app_id])
+        self.con.execute(
+            "delete from raw.event_sources where source = ?",
+            [source_name(fate.world.app_id, change.source)],
+        )
         fate.note(change)
 
     def _decide(self, fate: Fate, change: Change) -> None:
@@ -269,7 +273,7 @@ class Batch:
                     [
                         {
                             "extract_id": extract_id_of(fate.world, extract.name),
-                            "source": f"{fate.world.app_id}_events",
+                            "source": source_name(fate.world.app_id, extract.source),
                             "events": len(extract.events),
                             "max_event_time": max((e.time for e in extract.events), default=None),
                         }

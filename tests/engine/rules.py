@@ -18,13 +18,25 @@ def app_ids(kind: str) -> tuple[str, ...]:
     return tuple(f"{kind}_{number:02}" for number in range(APPS_PER_KIND))
 
 
-def _rules(timezone: str, week_start: str, horizon_days: int, segments: tuple[str, ...]) -> Rules:
+def source_name(app_id: str, number: int) -> str:
+    """What the first or second source of an app is called in the sources file."""
+    return f"{app_id}_{('events', 'more')[number]}"
+
+
+def _rules(
+    timezone: str,
+    week_start: str,
+    horizon_days: int,
+    segments: tuple[str, ...],
+    late_data_allowance_days: int = 0,
+) -> Rules:
     return Rules(
         timezone=timezone,
         week_start=week_start,
         horizon_days=horizon_days,
         segments=segments,
         brackets=BRACKETS,
+        late_data_allowance_days=late_data_allowance_days,
         activity_events=dict.fromkeys(
             (*app_ids("ruled"), *app_ids("strict")), frozenset({"open", "like"})
         ),
@@ -37,22 +49,23 @@ def _rules(timezone: str, week_start: str, horizon_days: int, segments: tuple[st
 RULES = {
     "Coordinated time, weeks from Monday": _rules("UTC", "monday", 21, ("platform", "country")),
     "Berlin, weeks from Sunday": _rules(
-        "Europe/Berlin", "sunday", 40, ("platform", "country", "channel", "app_version")
+        "Europe/Berlin", "sunday", 40, ("platform", "country", "channel", "app_version"), 2
     ),
-    "New York, weeks from Saturday": _rules("America/New_York", "saturday", 14, ("channel",)),
+    "New York, weeks from Saturday": _rules("America/New_York", "saturday", 14, ("channel",), 1),
     "Lord Howe, whose clocks change by half an hour": _rules(
         "Australia/Lord_Howe", "monday", 30, ("app_version", "platform")
     ),
-    "the Azores, where midnight comes twice": _rules(
-        "Atlantic/Azores", "sunday", 35, ("country", "channel")
+    "Havana, where midnight comes twice, or not at all": _rules(
+        "America/Havana", "sunday", 35, ("country", "channel")
     ),
     "Tokyo, all users in one segment": _rules("Asia/Tokyo", "monday", 7, ()),
 }
-"""Zones with and without changes of clocks, each week start, from no segment to all of them."""
+"""Zones with and without changes of clocks, each week start, from no segment to all of them, and
+two that wait some days for late data."""
 
 
 def sources_of(rules: Rules) -> Sources:
-    """The sources file of a batch under these rules: an app, and its source, for each world."""
+    """The sources file of a batch under these rules: for each world an app and its two sources."""
     return Sources.model_validate(sources_document(rules))
 
 
@@ -64,6 +77,7 @@ def sources_document(rules: Rules) -> dict[str, Any]:
         "week_start": rules.week_start,
         "horizon_days": rules.horizon_days,
         "raw_retention_days": 25,
+        "late_data_allowance_days": rules.late_data_allowance_days,
         "segments": list(rules.segments),
         "brackets": {p: [list(b) for b in bs] for p, bs in rules.brackets.items()},
         "apps": [
@@ -77,9 +91,9 @@ def sources_document(rules: Rules) -> dict[str, Any]:
         ],
         "events": [
             {
-                "name": f"{app_id}_events",
+                "name": source_name(app_id, number),
                 "app_id": app_id,
-                "uri": f"exports/{app_id}/*.csv",
+                "uri": f"exports/{source_name(app_id, number)}/*.csv",
                 "format": "custom",
                 "reader": {"type": "csv"},
                 "identity": "merged",
@@ -92,5 +106,6 @@ def sources_document(rules: Rules) -> dict[str, Any]:
                 },
             }
             for app_id in names
+            for number in (0, 1)
         ],
     }

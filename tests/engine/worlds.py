@@ -10,7 +10,7 @@ from __future__ import annotations
 import itertools
 import random
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Literal
@@ -40,23 +40,28 @@ class Link:
 
 @dataclass(frozen=True)
 class Extract:
-    """One extract: its events, each once, and the rows among them that link two users."""
+    """One extract: its events, each once, and the rows among them that link two users.
+
+    ``source`` is which of the app's two sources brings it.
+    """
 
     name: str
     events: tuple[Event, ...]
     links: tuple[Link, ...] = ()
+    source: int = 0
 
 
 @dataclass(frozen=True)
 class Change:
-    """One thing that happens: to an extract, to the declared last day, or to all raw events.
+    """One thing that happens: to an extract, to a source's declared last day, or to all raw events.
 
-    To unlist takes the app's source out of the sources file; what has landed stays.
+    To unlist takes a source of the app out of the sources file; what has landed stays.
     """
 
     what: What
     extract: str = ""
     day: date | None = None
+    source: int = 0
 
 
 @dataclass(frozen=True)
@@ -80,10 +85,14 @@ def draw_world(
     """
     chance = random.Random(seed)
     first_day = SPANS[chance.choice(sorted(SPANS))]
-    events = list(history(app_id, rules, first_day, chance))
+    idle = set(NAMES) - rules.activity_events.get(app_id, set(NAMES))
+    is_idle = bool(idle) and chance.random() < 0.25
+    names = sorted(idle) if is_idle else NAMES
+    events = list(history(app_id, rules, first_day, chance, names=names))
     links = list(_links(events, chance)) if chance.random() < 0.5 else []
     extracts = _cut(events, links, chance)
-    happenings = _happenings(extracts, first_day, steps, chance)
+    declares = is_idle or chance.random() < 0.5
+    happenings = _happenings(extracts, first_day, steps, declares, chance)
     return World(
         app_id,
         extracts,
@@ -100,10 +109,11 @@ def history(
     first_day: date,
     chance: random.Random,
     users: tuple[int, int] = (2, 7),
+    names: Sequence[str] = NAMES,
 ) -> Iterator[Event]:
     """Events around midnight, whole days apart to the minute, on the longest and shortest day.
 
-    ``users`` are how many the app has: at least, and at most.
+    ``users`` are how many the app has: at least, and at most. ``names`` are those of the events.
     """
     zone = ZoneInfo(rules.timezone)
     for user in range(chance.randint(*users)):
@@ -123,7 +133,7 @@ def history(
                     app_id=app_id,
                     user=f"u{user}",
                     event_id=f"{app_id}-{user}-{n}-{twin}",
-                    name=chance.choice(NAMES),
+                    name=chance.choice(names),
                     time=time,
                     platform=chance.choice([platform, "tv"]),
                     country=country and country.upper(),
@@ -146,7 +156,11 @@ def _links(events: Sequence[Event], chance: random.Random) -> Iterator[Link]:
 def _cut(
     events: Sequence[Event], links: Sequence[Link], chance: random.Random
 ) -> tuple[Extract, ...]:
-    """Overlapping extracts; some events come again in another one, most of them in their time."""
+    """Overlapping extracts; some events come again in another one, most of them in their time.
+
+    One source brings them all, or each is of one of two.
+    """
+    sources = chance.choice([1, 2])
     parts: list[dict[str, Event]] = [{} for _ in range(chance.randint(2, 4))]
     linked: list[list[Link]] = [[] for _ in parts]
     for number, event in enumerate(events):
@@ -159,13 +173,17 @@ def _cut(
     for link in links:
         linked[chance.randrange(len(parts))].append(link)
     return tuple(
-        Extract(f"part{n}", tuple(part.values()), tuple(of_part))
+        Extract(f"part{n}", tuple(part.values()), tuple(of_part), chance.randrange(sources))
         for n, (part, of_part) in enumerate(zip(parts, linked, strict=True))
     )
 
 
 def _happenings(
-    extracts: Sequence[Extract], first_day: date, steps: int, chance: random.Random
+    extracts: Sequence[Extract],
+    first_day: date,
+    steps: int,
+    declares: bool,
+    chance: random.Random,
 ) -> Iterator[tuple[Change, ...]]:
     """What happens before each build. An extract lands first, whatever becomes of it later.
 
@@ -175,17 +193,19 @@ def _happenings(
     waiting = [extract.name for extract in extracts]
     chance.shuffle(waiting)
     landed: list[str] = []
-    unlisted_at = chance.choice([*range(1, steps), *itertools.repeat(None, 3 * steps)])
-    declared = first_day + timedelta(days=chance.randint(15, DAYS + 20))
-    declares = chance.random() < 0.5
+    unlisted_at = chance.choice([*range(1, steps), *itertools.repeat(None, 2 * steps)])
+    unlisted = chance.choice([(0,), (1,), (0, 1), (0, 1)])
+    declared = {n: first_day + timedelta(days=chance.randint(15, DAYS + 20)) for n in (0, 1)}
+    declaring = set(chance.choice([(0,), (1,), (0, 1)])) if declares else set()
     for step in range(steps):
         changes: list[Change] = []
         if step == unlisted_at:
-            declares = False
-            changes.append(Change("unlist"))
-        if declares and (step == 0 or chance.random() < 0.4):
-            changes.append(Change("declare", day=declared))
-            declared += timedelta(days=chance.choice([-6, -3, 1, 5]))
+            declaring -= set(unlisted)
+            changes += [Change("unlist", source=number) for number in unlisted]
+        for number in sorted(declaring):
+            if step == 0 or chance.random() < 0.4:
+                changes.append(Change("declare", day=declared[number], source=number))
+                declared[number] += timedelta(days=chance.choice([-6, -3, 1, 5]))
         for _ in range(chance.choice([0, 1, 1, 2]) if step else 1):
             if waiting:
                 landed.append(waiting.pop())
@@ -206,23 +226,22 @@ def _happenings(
 
 @dataclass
 class Fate:
-    """What has become of a world's extracts so far: ``status`` by name, and the declared day."""
+    """What has become of a world: ``status`` by extract, ``declared`` by source that is listed."""
 
     world: World
     status: dict[str, str]
-    declared: date | None = None
-    is_listed: bool = True
+    declared: dict[int, date | None]
 
     @classmethod
     def of(cls, world: World) -> Fate:
-        return cls(world, {})
+        return cls(world, {}, dict.fromkeys((0, 1)))
 
     def note(self, change: Change) -> None:
         """Note a change that has taken place."""
         if change.what == "declare":
-            self.declared = change.day
+            self.declared[change.source] = change.day
         elif change.what == "unlist":
-            self.declared, self.is_listed = None, False
+            self.declared.pop(change.source, None)
         elif change.what == "forget":
             self.status[change.extract] = "forgotten"
         elif change.what != "prune":
@@ -250,21 +269,27 @@ class Fate:
         return {anonymous: known for _, known, anonymous in reversed(links)}
 
     def watermark(self, rules: Rules) -> date | None:
-        """The declared day, or else the one before the last day seen.
+        """The slowest source's declared day, or else the one before the last day it has brought.
 
-        Of an app that is not listed any more the last day seen is the last one with activity.
+        Where no source that is listed says anything, the day before the last one with activity.
         """
-        if self.declared is not None:
-            return self.declared
-        times = [
-            event.time
-            for extract in self.visible()
-            for event in extract.events
-            if self.is_listed or is_activity(event, rules)
+        visible = self.visible()
+        found = [
+            day or _day_before_the_last(rules, [e for e in visible if e.source == number])
+            for number, day in self.declared.items()
         ]
-        if not times:
-            return None
-        return reporting_day(max(times), rules.timezone) - timedelta(days=1)
+        days = [day for day in found if day]
+        if not days:
+            of_activity = _day_before_the_last(rules, visible, lambda e: is_activity(e, rules))
+            days = [of_activity] if of_activity else []
+        return min(days) - timedelta(days=rules.late_data_allowance_days) if days else None
+
+
+def _day_before_the_last(
+    rules: Rules, extracts: Sequence[Extract], counts: Callable[[Event], bool] = lambda _: True
+) -> date | None:
+    times = [event.time for extract in extracts for event in extract.events if counts(event)]
+    return reporting_day(max(times), rules.timezone) - timedelta(days=1) if times else None
 
 
 # -- what was drawn --------------------------------------------------------------------------------
@@ -295,6 +320,8 @@ CASES = (
     "a build without anything new",
     "a cohort that starts without activity",
     "an app that is not listed any more",
+    "an app of two sources",
+    "a declared day without activity",
 )
 
 
@@ -335,7 +362,6 @@ def _cases(world: World, rules: Rules) -> Iterator[str]:
         "release": "a release",
         "discard": "a discard",
         "prune": "a pruning",
-        "unlist": "an app that is not listed any more",
     }.items():
         if any(change.what == what for change in changes):
             yield case
@@ -343,8 +369,16 @@ def _cases(world: World, rules: Rules) -> Iterator[str]:
         yield "landing again"
     if any(e.links for e in world.extracts):
         yield "a merge of two users"
-    declared = [change.day for change in changes if change.day]
-    if any(later < earlier for earlier, later in itertools.pairwise(declared)):
+    of_sources = {extract.source for extract in world.extracts}
+    if of_sources <= {change.source for change in changes if change.what == "unlist"}:
+        yield "an app that is not listed any more"
+    if len(of_sources) > 1:
+        yield "an app of two sources"
+    declared = [
+        [change.day for change in changes if change.day and change.source == number]
+        for number in (0, 1)
+    ]
+    if any(later < earlier for days in declared for earlier, later in itertools.pairwise(days)):
         yield "a watermark that moves back"
     if any(_has_a_change_of_clocks(event.time, rules.timezone) for event in events):
         yield "a day of a change of clocks"
@@ -354,6 +388,8 @@ def _cases(world: World, rules: Rules) -> Iterator[str]:
     starts = rules.cohort_events.get(world.app_id, frozenset())
     if activity and any(event.name in starts - activity for event in events):
         yield "a cohort that starts without activity"
+    if any(declared) and not any(is_activity(event, rules) for event in events):
+        yield "a declared day without activity"
 
 
 def _has_a_change_of_clocks(time: datetime, zone: str) -> bool:

@@ -233,9 +233,8 @@ def _other_order(node: exp.Expr) -> exp.Expr | None:
 
 def _ignore_the_zone(node: exp.Expr) -> exp.Expr | None:
     # the zone of every session is UTC: where that is named, nothing changes without it
-    if not isinstance(node, exp.AtTimeZone) or node.args["zone"].name == "UTC":
-        return None
-    return node.this.copy()
+    zone = node.args["zone"].name if isinstance(node, exp.AtTimeZone) else "UTC"
+    return node.this.copy() if zone != "UTC" else None
 
 
 def _drop_partition(node: exp.Expr) -> exp.Expr | None:

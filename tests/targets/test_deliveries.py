@@ -13,8 +13,8 @@ from flows.settings import Settings, load_settings
 from flows.sources import BucketTarget, Sources, load_sources
 from flows.targets import deliveries
 from tests.conftest import Place
+from tests.postgres import PostgresServer
 from tests.presence import present
-from tests.targets.conftest import PostgresServer
 
 
 def test_before_anything_is_published_nothing_is_due(tmp_path: Path) -> None:

@@ -23,8 +23,9 @@ from flows.extensions import load_extension
 from flows.publish import WRITTEN_BESIDE, Publication, list_publications
 from flows.sources import PostgresTarget
 from flows.targets.postgres import deliver
+from tests.postgres import PostgresServer
 from tests.presence import present
-from tests.targets.conftest import PostgresServer, Publisher
+from tests.targets.conftest import Publisher
 
 # dies just before PostgreSQL is told the nth thing, as from a power cut
 KILLED = """

@@ -40,6 +40,12 @@ class PostgresServer:
             **options,
         )
 
+    def new_database(self, name: str) -> str:
+        """The address of another database, ``owner@host:port/name``, which is made."""
+        with self.connect() as con:
+            con.execute(f'create database "{name}"')
+        return f"owner@127.0.0.1:{self.port}/{name}"
+
     def start(self) -> None:
         options = {"listen_addresses": "127.0.0.1", "unix_socket_directories": "", "fsync": "off"}
         listed = [part for key, value in options.items() for part in ("-c", f"{key}={value}")]

@@ -40,8 +40,10 @@ def main() -> None:
     if options.only != "flows":
         problems += _kill_runs("by hand", {}, options.kills, chance)
     if options.only != "hand":
-        with tempfile.TemporaryDirectory() as folder, serving(Path(folder)) as server:
-            problems += _kill_runs("as flow runs", server.environment, options.kills, chance)
+        with tempfile.TemporaryDirectory() as folder:
+            database = f"sqlite+aiosqlite:///{folder}/prefect.db"
+            with serving(Path(folder), database) as server:
+                problems += _kill_runs("as flow runs", server.environment, options.kills, chance)
     sys.exit(1 if problems else 0)
 
 

@@ -122,14 +122,15 @@ class Server:
 
 
 @contextmanager
-def serving(folder: Path) -> Iterator[Server]:
-    """A Prefect server on a free port, with its database in a folder; it looks often."""
+def serving(folder: Path, database: str) -> Iterator[Server]:
+    """A Prefect server on a free port, with its state in a database; it looks often."""
     port = free_port()
     api = f"http://127.0.0.1:{port}/api"
     ours = ("PREFECT_", "AFTERHYPE_")
     environment = {k: v for k, v in os.environ.items() if not k.startswith(ours)} | {
         "PREFECT_HOME": str(folder),
         "PREFECT_API_URL": api,
+        "PREFECT_API_DATABASE_CONNECTION_URL": database,
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         "PREFECT_LOGGING_LEVEL": "INFO",
         "PREFECT_WORKER_QUERY_SECONDS": "5",

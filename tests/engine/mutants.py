@@ -21,6 +21,7 @@ from typing import Literal
 import duckdb
 import yaml
 
+from tests.engine.examples import EXAMPLES
 from tests.engine.mutating import Mutant, mutants, mutated, spread
 from tests.engine.rules import RULES
 from tests.engine.trying import Setting, Settings, differences, draw_batch
@@ -100,6 +101,7 @@ def _try(mutant: Mutant) -> Tried:
 def _tries() -> Iterator[tuple[Setting, list[World]]]:
     yield _settings[0], draw_batch(_settings[0].rules, SEED)[::4]
     for setting in _settings:
+        yield from ((setting, [example]) for example in EXAMPLES.get(setting.name, ()))
         yield setting, draw_batch(setting.rules, SEED)
 
 

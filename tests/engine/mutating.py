@@ -90,6 +90,8 @@ def mutated(recording: Recording, mutant: Mutant) -> Recording | None:
 
 def _of_cte(model: str, cte: str, query: exp.Expr, builds: tuple[str, ...]) -> Iterator[Mutant]:
     for kind, edit in EDITS.items():
+        if _selects_nothing(query) and edit is not _drop_where:
+            continue
         for place, (before, after) in enumerate(_changes(query, edit)):
             yield Mutant(
                 model=model,
@@ -100,6 +102,12 @@ def _of_cte(model: str, cte: str, query: exp.Expr, builds: tuple[str, ...]) -> I
                 before=_short(before),
                 after=_short(after),
             )
+
+
+def _selects_nothing(query: exp.Expr) -> bool:
+    """Whether no row comes of it whatever it selects: a mistake in it shows nowhere."""
+    where = query.args.get("where")
+    return where is not None and where.this == exp.false()
 
 
 def _changes(query: exp.Expr, edit: Edit) -> Iterator[tuple[str, str]]:
@@ -192,11 +200,16 @@ def _other_join(node: exp.Expr) -> exp.Expr | None:
 
 
 def _other_union(node: exp.Expr) -> exp.Expr | None:
-    if not isinstance(node, exp.Union):
+    if not isinstance(node, exp.Union) or _is_of_constants(node):
         return None
     changed = node.copy()
     changed.set("distinct", not node.args.get("distinct"))
     return changed
+
+
+def _is_of_constants(union: exp.Union) -> bool:
+    """Whether it is of rows that are written there, each another one."""
+    return not any(select.args.get("from_") for select in union.find_all(exp.Select))
 
 
 def _off_by_one(node: exp.Expr) -> exp.Expr | None:
@@ -204,6 +217,8 @@ def _off_by_one(node: exp.Expr) -> exp.Expr | None:
         return None
     if isinstance(node.parent, exp.DataType | exp.DataTypeParam | exp.Neg):
         return None
+    if isinstance(node.parent, exp.If) and isinstance(node.find_ancestor(exp.AggFunc), exp.Count):
+        return None  # it is counted, whatever it is
     return exp.Literal.number(int(node.this) + 1)
 
 

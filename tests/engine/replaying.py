@@ -136,7 +136,7 @@ class Batch:
             if (watermark := fate.watermark(self.rules)) is not None
         }
         expected = oracle.marts(events, watermarks, self.rules, segment_order(self.rules.segments))
-        found = self._compare_constants()
+        found = [*self._compare_constants(), *self._times_kept_for_nothing()]
         for mart in MARTS:
             built = self.con.execute(f"from marts.{mart}").fetchall()
             found += _differences(mart, "the oracle", set(expected[mart]), set(built))
@@ -170,6 +170,20 @@ class Batch:
                     )
                 )
         return found
+
+    def _times_kept_for_nothing(self) -> list[Difference]:
+        """The times of events are kept for days of over 24 hours; of others they are a burden."""
+        days = self.con.execute(
+            "from intermediate.int_user_days anti join intermediate.int_long_days "
+            "using (activity_date) where event_times is not null"
+        ).fetchall()
+        against = "what is kept of a day"
+        return [
+            Difference(
+                app_id=str(day[0]), mart="int_user_days", against=against, missing=[], wrong=[day]
+            )
+            for day in days
+        ]
 
     def compare_with_a_full_build(self) -> list[Difference]:
         """Where what was built by arrival is not what a full build of the same raw tables makes."""

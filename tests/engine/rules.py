@@ -11,7 +11,8 @@ from tests.oracle import Rules
 APPS_PER_KIND = 9
 """How many worlds of each kind a batch holds."""
 
-BRACKETS = {"day": [(1, 3), (2, 6), (7, 7)], "week": [(1, 2)], "month": [(0, 1)]}
+BRACKETS = {"day": [(1, 3), (2, 6), (7, 7)], "week": [(1, 3)], "month": [(0, 1)]}
+"""One of them is the same in days and in weeks."""
 
 
 def app_ids(kind: str) -> tuple[str, ...]:

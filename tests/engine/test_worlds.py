@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
-from datetime import date, datetime
 from pathlib import Path
 
 import pytest
@@ -16,6 +15,7 @@ import yaml
 from flows import stages
 from flows.sql import text_in_sql
 from flows.warehouse import connect
+from tests.engine.examples import EXAMPLES
 from tests.engine.recording import MARTS, Recording, Statement
 from tests.engine.replaying import Batch
 from tests.engine.rules import RULES, sources_document
@@ -28,8 +28,7 @@ from tests.engine.trying import (
     draw_batch,
     story_of_the_first,
 )
-from tests.engine.worlds import CASES, Change, Extract, Link, World, interesting
-from tests.oracle import Event
+from tests.engine.worlds import CASES, World, interesting
 
 SEED = 0
 """Of the worlds that are tried each time; `make proof` goes on from there."""
@@ -58,25 +57,10 @@ def test_the_worlds_that_are_tried_hold_what_they_are_drawn_for() -> None:
     assert {case: drawn[case] for case in CASES if drawn[case] < 20} == {}
 
 
-def test_who_signs_in_after_a_pruning_takes_the_pruned_days_along(settings: Settings) -> None:
-    setting = settings["Berlin, weeks from Sunday"]
-    seen = Event(app_id="plain_00", user="", event_id="", name="open", time=datetime(2026, 1, 1))
-    before = replace(seen, user="anonymous", event_id="1")
-    after = replace(seen, user="known", event_id="2", time=datetime(2026, 3, 1))
-    told = replace(after, event_id="3", time=datetime(2026, 3, 2))
-    world = World(
-        app_id="plain_00",
-        extracts=(
-            Extract("first", (before, after)),
-            Extract("second", (told,), (Link("anonymous", "known", told.time),)),
-        ),
-        steps=(
-            (Change("declare", day=date(2026, 3, 5)), Change("land", "first")),
-            (Change("prune"), Change("land", "second")),
-            (Change("quarantine", "second"),),
-        ),
-    )
-    assert [str(difference) for difference in differences([world], setting)] == []
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_the_examples_come_out_as_well(name: str, settings: Settings) -> None:
+    for world in EXAMPLES[name]:
+        assert [str(difference) for difference in differences([world], settings[name])] == []
 
 
 def test_a_mistake_in_the_sql_is_noticed(settings: Settings) -> None:

@@ -31,7 +31,11 @@ from tests.engine.rules import source_name
 from tests.engine.worlds import Change, Extract, Fate, World
 
 SEGMENTS = ("platform", "country", "channel", "app_version")
-STANDING = ("intermediate.int_user_days", *(f"marts.{mart}" for mart in MARTS))
+STANDING = (
+    "intermediate.int_user_days",
+    "intermediate.int_extract_days",
+    *(f"marts.{mart}" for mart in MARTS),
+)
 """The tables that must be the same whichever way they were built."""
 
 BEGAN = datetime(2026, 6, 1)
@@ -137,6 +141,10 @@ class Batch:
         }
         expected = oracle.marts(events, watermarks, self.rules, segment_order(self.rules.segments))
         found = [*self._compare_constants(), *self._times_kept_for_nothing()]
+        days = self.con.execute("select app_id, watermark from intermediate.int_app_watermarks")
+        found += _differences(
+            "int_app_watermarks", "the oracle", set(watermarks.items()), set(days.fetchall())
+        )
         for mart in MARTS:
             built = self.con.execute(f"from marts.{mart}").fetchall()
             found += _differences(mart, "the oracle", set(expected[mart]), set(built))

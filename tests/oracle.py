@@ -92,6 +92,7 @@ class App:
     members: tuple[Member, ...]
     active: dict[date, set[str]]
     events: dict[date, int]
+    without_start: frozenset[str]
 
 
 # -- time ------------------------------------------------------------------------------------------
@@ -241,19 +242,30 @@ def read_apps(
             by_app[event.app_id][event.user].append(event)
     apps = []
     for app_id, by_user in by_app.items():
-        members = []
+        members, without_start = [], set()
         active: dict[date, set[str]] = defaultdict(set)
         counts: dict[date, int] = defaultdict(int)
         for user, of_user in by_user.items():
             member = cohort_member(of_user, rules, segment_order)
-            if member is not None:
+            if member is None:
+                without_start.add(user)
+            else:
                 members.append(member)
             for event in of_user:
                 if is_activity(event, rules):
                     day = reporting_day(event.time, rules.timezone)
                     active[day].add(user)
                     counts[day] += 1
-        apps.append(App(app_id, watermarks[app_id], tuple(members), dict(active), dict(counts)))
+        apps.append(
+            App(
+                app_id,
+                watermarks[app_id],
+                tuple(members),
+                dict(active),
+                dict(counts),
+                frozenset(without_start),
+            )
+        )
     return apps
 
 
@@ -471,6 +483,13 @@ def activity_rows(app: App, rules: Rules) -> Iterator[Row]:
         day += ONE_DAY
 
 
+def user_rows(app: App) -> Iterator[Row]:
+    """Yield the app's users with any activity, and those of them who are in no cohort."""
+    users = set().union(*app.active.values())
+    if users:
+        yield (app.app_id, len(users), len(users & app.without_start))
+
+
 # -- all of them -----------------------------------------------------------------------------------
 
 
@@ -481,6 +500,8 @@ def marts(
     segment_order: Callable[[Segment], int],
 ) -> dict[str, list[Row]]:
     """Return mart -> its rows, sorted; the key columns come first, so no NULL is ever compared.
+
+    With them goes int_app_users, of which the scorecard has its users.
 
     ``segment_order`` breaks the tie between a user's first events of one instant: smallest wins.
     """
@@ -495,5 +516,6 @@ def marts(
     found["fct_growth_accounting"] = [
         row for app in apps for period in PERIODS for row in growth_rows(app, period, rules)
     ]
+    found["int_app_users"] = [row for app in apps for row in user_rows(app)]
     found["fct_app_activity_daily"] = [row for app in apps for row in activity_rows(app, rules)]
     return {name: sorted(rows) for name, rows in found.items()}

@@ -147,7 +147,7 @@ def test_a_cohort_at_the_watermark_and_events_beyond_it() -> None:
 
 
 def test_an_app_without_watermark_or_with_events_beyond_it_only_yields_nothing() -> None:
-    empty = {DAILY, WEEKLY, MONTHLY, CURVES, GROWTH, ACTIVITY}
+    empty = {DAILY, WEEKLY, MONTHLY, CURVES, GROWTH, ACTIVITY, "int_app_users"}
     event = ev("u", "2026-01-05T10:00")
     assert marts([event], {}, POOLED, hash) == {name: [] for name in empty}
     assert run([event], "2026-01-04") == {name: [] for name in empty}
@@ -308,3 +308,18 @@ def test_wilson_stays_within_bounds() -> None:
     assert wilson(5, 10) == pytest.approx((0.2366, 0.7634), abs=5e-5)
     assert wilson(0, 3)[0] == 0.0
     assert wilson(3, 3)[1] == 1.0
+
+
+def test_users_are_those_with_activity_and_some_of_them_are_in_no_cohort() -> None:
+    rules = replace(
+        POOLED,
+        activity_events={"a": frozenset({"open"})},
+        cohort_events={"a": frozenset({"signup"})},
+    )
+    events = [
+        ev("in a cohort", "2026-01-01T10:00", name="signup"),
+        ev("in a cohort", "2026-01-02T10:00", name="open"),
+        ev("in none", "2026-01-02T10:00", name="open"),
+        ev("never active", "2026-01-02T10:00", name="signup"),
+    ]
+    assert run(events, "2026-01-05", rules)["int_app_users"] == [("a", 2, 1)]

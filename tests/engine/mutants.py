@@ -114,7 +114,7 @@ def _page(tried: Sequence[Tried], known: int, explained: dict[str, str]) -> Iter
     yield "history and the counts, as somebody might by mistake, and the worlds of `make test`"
     yield "are built with it (tests/engine)."
     yield ""
-    yield f"Of {known:,} such changes {len(tried)} were tried, evenly over all models."
+    yield f"Of {known:,} such changes {len(tried)} were tried, drawn by chance."
     yield f"{fates['does not run']} are no SQL that runs. Of the {runs} others the worlds notice"
     yield f"{fates['killed']}: {fates['killed'] / max(1, runs):.1%}."
     yield ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -294,7 +295,7 @@ EDITS: Mapping[str, Edit] = {
 
 
 def spread(found: Sequence[Mutant], wanted: int) -> list[Mutant]:
-    """So many of the mutants, evenly over all of them, which are in the order of the models."""
-    if len(found) <= wanted:
-        return list(found)
-    return [found[number * len(found) // wanted] for number in range(wanted)]
+    """So many of the mutants, by chance, in their order; the same ones when others come to them."""
+    drawn = sorted(found, key=lambda mutant: hashlib.md5(str(mutant).encode()).digest())[:wanted]
+    chosen = set(drawn)
+    return [mutant for mutant in found if mutant in chosen]

@@ -30,7 +30,7 @@ MARTS = (
 )
 """The marts that come of events alone, with all that they are made of."""
 
-_BUILT = (*MARTS, "int_extract_days", "int_raw_user_days")
+_BUILT = (*MARTS, "int_app_users", "int_extract_days", "int_raw_user_days")
 """What a recording builds, with all that it is made of; the last two are what pruning reads."""
 
 LANDED_AT = datetime(2001, 2, 3, 4, 5, 6)

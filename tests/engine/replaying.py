@@ -145,6 +145,11 @@ class Batch:
         found += _differences(
             "int_app_watermarks", "the oracle", set(watermarks.items()), set(days.fetchall())
         )
+        # an app whose events are gone may be left with no users, or with no row
+        users = self.con.execute("from intermediate.int_app_users where users > 0").fetchall()
+        found += _differences(
+            "int_app_users", "the oracle", set(expected["int_app_users"]), set(users)
+        )
         for mart in MARTS:
             built = self.con.execute(f"from marts.{mart}").fetchall()
             found += _differences(mart, "the oracle", set(expected[mart]), set(built))

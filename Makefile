@@ -11,6 +11,7 @@ BENCH_VENV := .venv-bench
 BENCH_STAMP := $(BENCH_VENV)/.installed
 SUPERSET_VENV := .venv-superset
 SUPERSET_STAMP := $(SUPERSET_VENV)/.installed
+MUTMUT := .mutmut
 AFTERHYPE_HOME ?= .afterhype
 export AFTERHYPE_HOME
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -78,8 +79,13 @@ needs-%: $(TEST_STAMP)
 proof: $(TEST_STAMP)  ## Try 5,000 random worlds: builds by arrival, full builds and the oracle agree (half an hour).
 	@$(BIN)/python -m tests.engine.proof $(PROOF_OPTIONS)
 
-mutants: $(TEST_STAMP)  ## Build mistakes into the engine's SQL, and write docs/mutants.md: which do the tests notice?
+mutants: $(MUTMUT)/.installed  ## Build mistakes into the engine's SQL and Python: which do the tests notice? (half an hour)
 	@$(BIN)/python -m tests.engine.mutants $(MUTANTS_OPTIONS)
+	@PYTHONPATH=$(MUTMUT) $(BIN)/python -m tests.engine.python_mutants
+
+$(MUTMUT)/.installed: tests/engine/mutmut-requirements.txt $(TEST_STAMP)
+	@$(BIN)/pip install -qq --no-deps --target $(MUTMUT) -r $<
+	@touch $@
 
 acceptance: $(TEST_STAMP) $(SUPERSET_STAMP)  ## Superset draws a chart while 15 publications go by (ten minutes; after make demo).
 	@$(BIN)/python tests/acceptance/superset.py --superset-python $(SUPERSET_VENV)/bin/python --home $(AFTERHYPE_HOME)
@@ -143,6 +149,6 @@ lock: install  ## Resolve the locks anew from pyproject.toml (needs uv; LOCK_OPT
 	@rm -r $(LAYERS)
 
 clean:  ## Remove what the targets made: .venv, the demo's home, caches.
-	@rm -rf $(VENV) $(BENCH_VENV) $(SUPERSET_VENV) $(AFTERHYPE_HOME) dbt_project/target dbt_project/logs \
+	@rm -rf $(VENV) $(BENCH_VENV) $(SUPERSET_VENV) $(MUTMUT) mutants $(AFTERHYPE_HOME) dbt_project/target dbt_project/logs \
 	  .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -86,6 +87,46 @@ def test_wrong_states_and_unknown_extracts_are_refused(
         ledger.release(con, first)
     with pytest.raises(AfterhypeError, match=f"Did you mean {first}"):
         ledger.discard(con, first[:-1])
+
+
+def test_an_unknown_extract_is_refused_with_those_of_similar_names(
+    con: duckdb.DuckDBPyConnection, land: Land
+) -> None:
+    with pytest.raises(AfterhypeError) as nothing_like_it:
+        ledger.release(con, "e1")
+    assert str(nothing_like_it.value) == "no extract e1. `afterhype extracts` lists them."
+    con.execute(
+        "insert into raw.extracts by name select 'extract-' || i as extract_id, 's' as source, "
+        "'events' as kind, 'custom' as format, 'a.csv' as uri, 'x' as checksum, 0 as bytes, "
+        "? as modified_at, 0 as rows_seen, 0 as rows_landed, 0 as rows_rejected, "
+        "0 as rows_duplicate, 'landed' as status, ? as landed_at from range(1, 5) as numbers (i)",
+        [NOW, NOW],
+    )
+    with pytest.raises(AfterhypeError) as misspelt:
+        ledger.release(con, "extract-")
+    assert re.fullmatch(
+        r"no extract extract-\. Did you mean extract-\d, extract-\d, extract-\d\? "
+        r"`afterhype extracts` lists them\.",
+        str(misspelt.value),
+    )
+
+
+def test_what_has_been_pruned_cannot_be_taken_back(
+    con: duckdb.DuckDBPyConnection, land: Land
+) -> None:
+    extract, _ = land("a.csv", events(1, 2))
+    con.execute(
+        "insert into raw.pruned_extract_days values "
+        "($e, 'app', date '2025-12-30', 2), ($e, 'app', date '2025-12-31', 5)",
+        {"e": extract},
+    )
+    with pytest.raises(AfterhypeError) as refused:
+        ledger.quarantine(con, extract, "test")
+    assert str(refused.value) == (
+        f"extract {extract}: 7 of its events, up to 2025-12-31, have been pruned and cannot be "
+        "taken back. Raise raw_retention_days to keep raw events for longer."
+    )
+    assert status_of(con, extract) == ("landed", 2, 0)
 
 
 def test_the_list_can_be_narrowed_and_keeps_the_reason(

@@ -55,6 +55,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: order.get(item.path.parent, len(order)))
 
 
+@pytest.hookimpl(optionalhook=True)  # for who runs the tests without pytest-xdist
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     """A worker for each core, and one more where they wait for servers half of the time."""
     waits = bool(config.option.markexpr == "services")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 import time
@@ -50,8 +51,9 @@ Answer = Callable[[Request], Response]
 
 
 def busy_then_good(status: int) -> Answer:
-    answers = [Response(status=status, headers={"Retry-After": "0"}), Response(GOOD)]
-    return lambda _: answers.pop(0)
+    is_busy = itertools.cycle([True, False])
+    busy = Response(status=status, headers={"Retry-After": "0"})
+    return lambda _: busy if next(is_busy) else Response(GOOD)
 
 
 def slow(_: Request) -> Response:

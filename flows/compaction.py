@@ -88,24 +88,29 @@ def prune(con: duckdb.DuckDBPyConnection, sources: Sources, days: int, now: date
         con.execute(
             """
             create or replace temp table cuts as
-            select
-                app_id, watermark - $days::integer as last_date,
-                (
-                    ((watermark - $days::integer + 1)::timestamp at time zone $timezone)
-                    at time zone 'UTC'
-                ) as cut,
+            select app_id, watermark - $days::integer as last_date
             from intermediate.int_app_watermarks
             where watermark >= first_activity_date
             """,
-            {"days": days, "timezone": sources.timezone},
+            {"days": days},
         )
+        # by the day, as the models have it: an instant at midnight comes twice where clocks go back
+        # over it. Only near the last day is the zone asked, which takes time.
         con.execute(
             """
             create or replace temp table pruned as
             select events.app_id, events.event_id
             from raw.visible_events as events
-            inner join cuts on events.app_id = cuts.app_id and events.event_time < cuts.cut
-            """
+            inner join cuts
+                on
+                    events.app_id = cuts.app_id
+                    and events.event_time < (cuts.last_date + 2)::timestamp
+            where
+                events.event_time < cuts.last_date::timestamp
+                or ((events.event_time at time zone 'UTC') at time zone $timezone)::date
+                    <= cuts.last_date
+            """,
+            {"timezone": sources.timezone},
         )
         row = con.execute("select count(*) from pruned").fetchone()
         assert row is not None  # an aggregate has one row
@@ -200,11 +205,11 @@ def _delete_pruned(con: duckdb.DuckDBPyConnection) -> None:
     raw_events.delete(
         con,
         """
-        exists (from cuts where events.app_id = cuts.app_id and events.event_time < cuts.cut)
+        (events.app_id, events.event_id) in (from pruned)
         and events.extract_id in (select extract_id from raw.extracts where status = 'landed')
         """,
         within="exists (from cuts where files.app_id = cuts.app_id "
-        "and files.event_date <= cuts.cut::date)",
+        "and files.event_date <= cuts.last_date + 1)",
     )
     con.execute(
         """

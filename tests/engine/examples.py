@@ -60,7 +60,29 @@ def _on_a_day_of_25_hours() -> World:
     )
 
 
+def _pruned_up_to_a_midnight_that_comes_twice() -> World:
+    """An event of the first midnight's hour is one of the day that stays."""
+    app_id = "plain_00"
+    rows = (
+        ("a", "open", datetime(2025, 11, 2, 3, 59)),  # the last minute of the day that goes
+        ("a", "open", datetime(2025, 11, 2, 4)),
+        ("a", "open", datetime(2025, 11, 2, 5)),  # an hour later, and midnight again
+        ("b", "open", datetime(2025, 11, 2, 4, 30)),
+    )
+    return World(
+        app_id=app_id,
+        extracts=(Extract("first", tuple(_event(app_id, *row) for row in rows)),),
+        steps=(
+            (Change("declare", day=date(2025, 11, 26)), Change("land", "first")),
+            (Change("prune"),),
+        ),
+    )
+
+
 EXAMPLES: Mapping[str, tuple[World, ...]] = {
     "Berlin, weeks from Sunday": (_signed_in_after_a_pruning(), _on_a_day_of_25_hours()),
+    "Havana, where midnight comes twice, or not at all": (
+        _pruned_up_to_a_midnight_that_comes_twice(),
+    ),
 }
 """By the name of the rules under which they are tried."""

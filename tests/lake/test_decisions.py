@@ -99,11 +99,11 @@ def _prune(con: duckdb.DuckDBPyConnection) -> None:
     con.begin()
     con.execute(
         "create or replace temp table cuts as "
-        "select 'chat' as app_id, timestamp '2026-01-03' as cut"
+        "select 'chat' as app_id, date '2026-01-02' as last_date"
     )
     con.execute(
         "create or replace temp table pruned as select events.app_id, events.event_id "
-        "from raw.visible_events as events, cuts where events.event_time < cuts.cut"
+        "from raw.visible_events as events, cuts where events.event_time::date <= cuts.last_date"
     )
     con.execute("insert into raw.pruned_event_ids from pruned")
     _delete_pruned(con)

@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from flows.errors import AfterhypeError
+from flows.extract.found import Extract
 from flows.land import ledger
 from flows.land.events import land_events
 from flows.settings import Settings
@@ -108,6 +109,44 @@ def test_an_unknown_extract_is_refused_with_those_of_similar_names(
         r"no extract extract-\. Did you mean extract-\d, extract-\d, extract-\d\? "
         r"`afterhype extracts` lists them\.",
         str(misspelt.value),
+    )
+
+
+def test_a_newer_version_takes_the_place_of_those_before_it(
+    con: duckdb.DuckDBPyConnection, land: Land
+) -> None:
+    first, _ = land("a.csv", events(1, 2, 3))
+    held, _ = land("a.csv", events(4))
+    ledger.quarantine(con, held, "test")
+    elsewhere, _ = land("b.csv", events(5))
+    other, _ = land("a.csv", events(6), source="other")
+    newest, _ = land("a.csv", events(2, 3, 7))
+    with ledger.changes(con):
+        ledger.supersede(con, _as_found(con, newest))
+    statuses = dict(con.execute("select extract_id, status from raw.extracts").fetchall())
+    kept = {elsewhere: "landed", other: "landed", newest: "landed"}
+    assert statuses == kept | {first: "discarded", held: "discarded"}
+    reasons = con.execute("select distinct error from raw.extracts where status = 'discarded'")
+    assert reasons.fetchall() == [(f"replaced by a newer version, extract {newest}",)]
+    assert status_of(con, newest) == ("landed", 3, 0)
+    assert len(visible(con)) == 5
+    with ledger.changes(con):
+        ledger.supersede(con, _as_found(con, newest))
+    assert len(visible(con)) == 5
+
+
+def _as_found(con: duckdb.DuckDBPyConnection, extract_id: str) -> Extract:
+    query = "select source, uri, checksum from raw.extracts where extract_id = ?"
+    source, uri, checksum = present(con.execute(query, [extract_id]).fetchone())
+    return Extract(
+        source=source,
+        kind="events",
+        format="custom",
+        uri=uri,
+        location=uri,
+        checksum=checksum,
+        bytes=0,
+        modified_at=NOW,
     )
 
 

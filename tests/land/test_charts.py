@@ -177,7 +177,9 @@ def test_a_hidden_capture_is_not_what_others_are_compared_with(
     con: duckdb.DuckDBPyConnection, land_file: LandChart
 ) -> None:
     first, _ = land_file("1.json", CAPTURES[1], **CUSTOM)
-    land_file("2.json", CAPTURES[2], **CUSTOM)
+    second, _ = land_file("2.json", CAPTURES[2], **CUSTOM)
+    assert ledger.unchanged_charts(con, [first, second]) == 1
+    assert ledger.unchanged_charts(con, [first]) == 0
     ledger.quarantine(con, first, "test")
     assert [row[3] for row in snapshots(con)] == ["observed", "observed"]
     ledger.release(con, first)

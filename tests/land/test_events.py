@@ -261,6 +261,8 @@ def test_an_unreadable_file_names_itself_and_is_in_the_ledger(
     assert "broken.csv" in str(caught.value)
     assert message in str(caught.value)
     assert rows(con, "select status, error from raw.extracts") == [("failed", str(caught.value))]
+    counted = "select rows_seen, rows_landed, rows_rejected, rows_duplicate from raw.extracts"
+    assert rows(con, counted) == [(0, 0, 0, 0)]
 
 
 def test_half_a_gzip_file_is_not_a_file(con: duckdb.DuckDBPyConnection, land: Land) -> None:

@@ -37,7 +37,7 @@ def _on_a_day_of_25_hours() -> World:
     """A day that meets two windows of 24 hours, where what starts a cohort is no activity.
 
     One user is active before the start and in the second window only, the other in the first; a
-    second signup in the second window is no activity either.
+    second signup in the second window is no activity either, nor is it once the day is pruned.
     """
     app_id = "strict_00"
     begins, ends = datetime(2025, 10, 25, 22), datetime(2025, 10, 26, 22)
@@ -56,6 +56,7 @@ def _on_a_day_of_25_hours() -> World:
         steps=(
             (Change("declare", day=date(2025, 12, 1)), Change("land", "first")),
             (Change("land", "second"),),
+            (Change("prune"),),
         ),
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import tempfile
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from flows.errors import AfterhypeError
 from flows.extract.found import Extract
 from flows.land import ledger
 from flows.land.events import land_events
+from flows.land.ledger import Seen
 from flows.settings import Settings
 from flows.sources import EventSource
 from flows.warehouse import connect, create_schemas
@@ -130,6 +132,9 @@ def test_a_newer_version_takes_the_place_of_those_before_it(
     assert reasons.fetchall() == [(f"replaced by a newer version, extract {newest}",)]
     assert status_of(con, newest) == ("landed", 3, 0)
     assert len(visible(con)) == 5
+    for table in ("raw.app_events", "raw.app_event_duplicates"):
+        gone = con.execute(f"from {table} where extract_id in (?, ?)", [first, held])
+        assert gone.fetchall() == []
     with ledger.changes(con):
         ledger.supersede(con, _as_found(con, newest))
     assert len(visible(con)) == 5
@@ -165,7 +170,21 @@ def test_what_has_been_pruned_cannot_be_taken_back(
         f"extract {extract}: 7 of its events, up to 2025-12-31, have been pruned and cannot be "
         "taken back. Raise raw_retention_days to keep raw events for longer."
     )
+    newer, _ = land("a.csv", events(2, 3))
+    with pytest.raises(AfterhypeError, match="7 of its events"), ledger.changes(con):
+        ledger.supersede(con, _as_found(con, newer))
     assert status_of(con, extract) == ("landed", 2, 0)
+
+
+def test_a_file_that_was_seen_is_known_with_its_etag(
+    con: duckdb.DuckDBPyConnection, land: Land
+) -> None:
+    extract, _ = land("a.csv", events(1))
+    copy = replace(_as_found(con, extract), uri="s3://exports/a.csv", bytes=7, etag="e1")
+    ledger.mark_seen(con, [copy])
+    seen = ledger.seen_files(con, "chat")
+    assert seen[copy.uri] == Seen(bytes=7, modified_at=NOW, etag="e1")
+    assert len(seen) == 2
 
 
 def test_the_list_can_be_narrowed_and_keeps_the_reason(

@@ -80,8 +80,8 @@ proof: $(TEST_STAMP)  ## Try 5,000 random worlds: builds by arrival, full builds
 	@$(BIN)/python -m tests.engine.proof $(PROOF_OPTIONS)
 
 mutants: $(MUTMUT)/.installed  ## Build mistakes into the engine's SQL and Python: which do the tests notice? (half an hour)
-	@$(BIN)/python -m tests.engine.mutants $(MUTANTS_OPTIONS)
 	@PYTHONPATH=$(MUTMUT) $(BIN)/python -m tests.engine.python_mutants
+	@$(BIN)/python -m tests.engine.mutants $(MUTANTS_OPTIONS)
 
 $(MUTMUT)/.installed: tests/engine/mutmut-requirements.txt $(TEST_STAMP)
 	@$(BIN)/pip install -qq --no-deps --target $(MUTMUT) -r $<

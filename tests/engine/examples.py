@@ -18,12 +18,12 @@ def _signed_in_after_a_pruning() -> World:
     app_id = "plain_00"
     before = _event(app_id, "anonymous", "open", datetime(2026, 1, 1))
     after = _event(app_id, "known", "open", datetime(2026, 3, 1))
-    told = _event(app_id, "known", "open", datetime(2026, 3, 2))
+    signed_in = _event(app_id, "known", "open", datetime(2026, 3, 2))
     return World(
         app_id=app_id,
         extracts=(
             Extract("first", (before, after)),
-            Extract("second", (told,), (Link("anonymous", "known", told.time),)),
+            Extract("second", (signed_in,), (Link("anonymous", "known", signed_in.time),)),
         ),
         steps=(
             (Change("declare", day=date(2026, 3, 5)), Change("land", "first")),

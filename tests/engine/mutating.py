@@ -90,8 +90,9 @@ def mutated(recording: Recording, mutant: Mutant) -> Recording | None:
 
 
 def _of_cte(model: str, cte: str, query: exp.Expr, builds: tuple[str, ...]) -> Iterator[Mutant]:
+    selects_nothing = _selects_nothing(query)
     for kind, edit in EDITS.items():
-        if _selects_nothing(query) and edit is not _drop_where:
+        if selects_nothing and edit is not _drop_where:
             continue
         for place, (before, after) in enumerate(_changes(query, edit)):
             yield Mutant(

@@ -7,18 +7,27 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from logging import makeLogRecord
+from logging.handlers import RotatingFileHandler
+from pathlib import Path
 from typing import Any
 
 import dbt.task.build  # noqa: F401, which dbt imports with the first build, when a run waits for it
 from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 from dbt.cli.main import dbtRunner
+from dbt_common.events.base_types import EventMsg
+from dbt_common.events.functions import env_scrubber
 
 from flows.dbt_process import DbtNode, DbtOutcome, DbtRequest
 
-_LOGGED = "info"
-"""What goes to dbt.log, to which a failure's message points. Debug costs a tenth of a build."""
+_LOGGED = frozenset({"info", "warn", "error"})
+"""The levels that go to dbt.log, to which a failure's message points."""
+
+_NOT_LOGGED_BY_DBT = {"log_level": "none", "log_level_file": "none"}
+"""dbt words each event of the level debug before it leaves it out: a tenth of a build."""
 
 _FAILED = ("error", "fail", "runtime error")
 """dbt's words for a node that did not do what it should."""
@@ -52,11 +61,9 @@ def parsed(request: DbtRequest, manifests: dict[str, Any]) -> Any:
     renders the SQL with those that it is given.
     """
     if request.parsed_as not in manifests:
-        with _environment(request.parse_environment):
-            found = dbtRunner().invoke(
-                ["parse", *request.options, *request.parse_options],
-                log_level="none",
-                log_level_file=_LOGGED,
+        with _environment(request.parse_environment), _log(request.log_file) as log:
+            found = dbtRunner(callbacks=[log]).invoke(
+                ["parse", *request.options, *request.parse_options], **_NOT_LOGGED_BY_DBT
             )
         if found.exception or not found.success:
             return found
@@ -68,12 +75,29 @@ def parsed(request: DbtRequest, manifests: dict[str, Any]) -> Any:
 
 
 def _invoke(request: DbtRequest, manifest: Any) -> Any:
-    runner = dbtRunner(manifest=manifest)
-    return runner.invoke(
-        [*request.command, "--vars", request.variables, *request.options],
-        log_level="none",
-        log_level_file=_LOGGED,
-    )
+    with _log(request.log_file) as log:
+        return dbtRunner(manifest=manifest, callbacks=[log]).invoke(
+            [*request.command, "--vars", request.variables, *request.options],
+            **_NOT_LOGGED_BY_DBT,
+        )
+
+
+@contextmanager
+def _log(path: str) -> Iterator[Callable[[EventMsg], None]]:
+    """What writes dbt's events into its log, as dbt does, but for those of the level debug."""
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    file = RotatingFileHandler(path, maxBytes=10_000_000, backupCount=5, encoding="utf-8")
+
+    def note(event: EventMsg) -> None:
+        if event.info.level in _LOGGED:
+            at = datetime.now(UTC).strftime("%H:%M:%S.%f")
+            line = f"{at} [{event.info.level:<5}] {env_scrubber(event.info.msg)}"
+            file.emit(makeLogRecord({"msg": line}))
+
+    try:
+        yield note
+    finally:
+        file.close()
 
 
 def _nodes(result: Any) -> Iterator[DbtNode]:

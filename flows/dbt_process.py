@@ -52,7 +52,8 @@ class DbtOutcome:
 class DbtRequest:
     """A dbt command, such as ("build", "--select", "app_scorecard").
 
-    ``options`` say which project and profile; ``environment`` is what profiles.yml reads.
+    ``options`` say which project and profile; ``environment`` is what profiles.yml reads. What dbt
+    says goes to ``log_file``.
     ``variables`` are JSON. Requests of equal ``parsed_as`` share what dbt has parsed, whatever
     their variables are. ``parse_options`` and ``parse_environment`` replace what would make dbt
     parse anew though it comes to the same: it compares them with those of the last time.
@@ -62,6 +63,7 @@ class DbtRequest:
     options: tuple[str, ...]
     environment: Mapping[str, str]
     parsed_as: str
+    log_file: str
     variables: str = "{}"
     parse_options: tuple[str, ...] = ()
     parse_environment: Mapping[str, str] = field(default_factory=dict)

@@ -118,16 +118,20 @@ def _folder_configs(paths: list[Path]) -> tuple[str, str, str]:
             for name in (*path.relative_to(models).parent.parts, path.stem):
                 config |= {k: v for k, v in level.items() if k.startswith("+")}
                 level = level.get(name) or {}
-            found[path.stem] = config | {k: v for k, v in level.items() if k.startswith("+")}
+            config |= {k: v for k, v in level.items() if k.startswith("+")}
+            found[path.stem] = _defining(config)
     return "folders", "", json.dumps(found, sort_keys=True, default=str)
 
 
 _YamlLoader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 _CHANGES_NO_NUMBER = frozenset(
-    {"data_tests", "description", "docs", "exposures", "label", "tests", "unit_tests", "version"}
+    {
+        *("+tags", "data_tests", "description", "docs", "exposures", "label", "tests"),
+        *("unit_tests", "version"),
+    }
 )
-"""Keys of dbt's YAML that say something about a number, or try it, but do not make it."""
+"""Keys of dbt's YAML that say something about a number, try it or say when it is made."""
 
 
 def _defining(value: Any) -> Any:

@@ -7,7 +7,7 @@ import importlib.metadata
 import json
 import re
 import shutil
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -30,18 +30,10 @@ DBT_PROJECT = PROJECT_ROOT / "dbt_project"
 PROFILES = PROJECT_ROOT / "profiles"
 
 Layer = Literal["counts", "marts"]
-"""What dbt builds in one go: all that is counted, and after the outlook what is published."""
+"""What dbt builds in one go: all that is counted, and after the outlook what is published.
 
-_FOLDERS: Mapping[Layer, tuple[str, ...]] = {
-    "counts": ("path:seeds", "path:models/staging", "path:models/intermediate"),
-    "marts": ("path:models/marts", "path:models/semantic"),
-}
-
-_TESTED_WITH: Mapping[Layer, tuple[str, ...]] = {
-    "counts": (),
-    "marts": ("path:models/outlook", "path:tests"),
-}
-"""Where the data tests are that go with a layer, beside its own folders."""
+A tag of the project's folders: dbt looks at every node for each criterion, and paths cost it most.
+"""
 
 OUTLOOK_INPUTS: frozenset[Input] = frozenset({"events", "ranks"})
 """The inputs that flow into the outlook."""
@@ -91,17 +83,22 @@ class Dbt:
             options=(
                 *("--project-dir", str(DBT_PROJECT), "--profiles-dir", str(PROFILES)),
                 *("--target-path", str(self.target)),
-                *("--log-path", str(self.settings.dbt_dir / "logs")),
+                *("--log-path", str(_log_file(self.settings).parent)),
                 # what nobody reads takes half a second each time; Spark's tables are found by it
                 *(() if self.spark or command[0] == "docs" else ("--no-write-json",)),
             ),
             variables=json.dumps(variables, sort_keys=True),
             environment=environment,
+            log_file=str(_log_file(self.settings)),
             parsed_as=json.dumps([environment.get(name) for name in _PARSED_WITH]),
             # Spark's tables are found by the manifest that parsing leaves in the target
             parse_options=() if self.spark else ("--target-path", str(parsed_in)),
             parse_environment={} if self.spark else _PARSED_WITHOUT,
         )
+
+
+def _log_file(settings: Settings) -> Path:
+    return settings.dbt_dir / "logs" / "dbt.log"
 
 
 _PARSED_WITH = ("AFTERHYPE_DBT_TARGET", "AFTERHYPE_SCHEMA_PREFIX", "AFTERHYPE_LAKE")
@@ -125,18 +122,16 @@ def build_layer(dbt: Dbt, layer: Layer, changed: Collection[Input] = INPUTS) -> 
     gate makes, go with a rebuild that is compared (``raw_from``), as all others do. Raises
     TransformError naming each model or test that failed, with dbt's message.
     """
-    selected: list[str] = [*_FOLDERS[layer]]
-    excluded = [*_TESTED_ELSEWHERE]
-    if dbt.raw_from:
-        selected += _TESTED_WITH[layer]
-        excluded = []
-    elif dbt.by_arrival:
-        # few criteria, since dbt looks at every node for each of them: the sources bear these tags
-        selected = [f"tag:{name}_input+" for name in sorted(changed)]
+    selected = [f"tag:{layer}"]
+    excluded = [] if dbt.raw_from else ["tag:user_level"]
+    if dbt.raw_from and layer == "marts":
+        selected.append("resource_type:test")
+        excluded.append("tag:counts")  # tested with the counts
+    if dbt.by_arrival:
+        changing = [f"tag:{name}_input+" for name in sorted(changed)]
         if OUTLOOK_INPUTS & set(changed):
-            selected.append("tag:outlook+")
-        selected.append(_EVERY_BUILD)
-        excluded += [folder for name in _FOLDERS if name != layer for folder in _FOLDERS[name]]
+            changing.append("tag:outlook+")
+        selected = [f"{criterion},tag:{layer}" for criterion in (*changing, _EVERY_BUILD)]
         # the definitions are the same as those of the last build, and so are views
         excluded.append("config.materialized:view")
     # unit tests check the code, not the data: they run in `make test`, not with every day's data
@@ -144,18 +139,6 @@ def build_layer(dbt: Dbt, layer: Layer, changed: Collection[Input] = INPUTS) -> 
     command += ["--select", *selected]
     command += ["--exclude", *excluded] if excluded else []
     return _checked(run_dbt(dbt.request(*command)), "build", dbt.settings).nodes
-
-
-_TESTED_ELSEWHERE = (
-    "tag:user_level",
-    "path:models/marts,resource_type:test",  # by the mart gate
-    "path:models/semantic,resource_type:test",
-    "path:models/staging,resource_type:test",  # by the raw contract's keys and checks
-    "path:seeds,resource_type:test",  # by `make test`: a seed is code
-    "path:tests",  # by the mart gate
-    "path:models/outlook",
-)
-"""Data tests that do not go with a build."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -293,7 +276,7 @@ def _failures(command: str, outcome: DbtOutcome, settings: Settings) -> str:
         [
             f"dbt {command}: {len(failed)} of {len(outcome.nodes)} failed; nothing was published",
             *lines,
-            f"  The whole log: {settings.dbt_dir / 'logs' / 'dbt.log'}",
+            f"  The whole log: {_log_file(settings)}",
         ]
     )
 

@@ -58,7 +58,11 @@ def slow_project(tmp_path: Path) -> tuple[Settings, list[str]]:
 
 def request(options: Sequence[str], *command: str) -> DbtRequest:
     return DbtRequest(
-        command=command, options=tuple(options), environment={}, parsed_as=" ".join(options)
+        command=command,
+        options=tuple(options),
+        environment={},
+        parsed_as=" ".join(options),
+        log_file=f"{options[1]}/logs/dbt.log",
     )
 
 
@@ -153,7 +157,8 @@ def test_dbt_dies_with_the_run_that_started_it(slow_project: tuple[Settings, lis
         "def run(*command):\n"
         "    options = tuple(sys.argv[1:])\n"
         "    request = dbt_process.DbtRequest(\n"
-        "        command=command, options=options, environment={}, parsed_as='slow'\n"
+        "        command=command, options=options, environment={}, parsed_as='slow',\n"
+        "        log_file=options[1] + '/logs/dbt.log',\n"
         "    )\n"
         "    dbt_process.run_dbt(request)\n"
         "run('parse')\n"

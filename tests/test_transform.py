@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import duckdb
@@ -66,3 +67,11 @@ def test_the_page_is_begun_beside_the_warehouse_and_kept(
     assert write_docs(run.settings, run.sources) == page
     stages.begin_publication(run)
     assert begun() is None
+
+
+def test_the_log_holds_what_dbt_says_but_for_what_it_says_to_its_developers(
+    after_a_day: Place,
+) -> None:
+    log = (after_a_day.home / "dbt" / "logs" / "dbt.log").read_text(encoding="utf-8")
+    assert re.search(r"^\d\d:\d\d:\d\d\.\d+ \[info \] Concurrency: ", log, re.MULTILINE)
+    assert "[debug]" not in log

@@ -79,13 +79,13 @@ def _forecast_layers(
             charts.inline_data([{"from": forecast.last_observed_day or 1, "to": forecast.days[-1]}])
         )
         .mark_rect(fill="var(--panel)", tooltip=None)
-        .encode(x=alt.X("from:Q"), x2="to:Q")
+        .encode(x=alt.X("from:Q"), x2=alt.X2("to:Q"))
     )
     band = (
         alt.Chart(charts.inline_data(rows))
         .transform_filter("datum.low !== null && datum.high !== null")
         .mark_area(opacity=0.14, clip=True)
-        .encode(x=x, y=alt.Y("low:Q", title=None), y2="high:Q", color=colour)
+        .encode(x=x, y=alt.Y("low:Q", title=None), y2=alt.Y2("high:Q"), color=colour)
     )
     line = (
         alt.Chart(charts.inline_data([*joint, *rows]))
@@ -110,7 +110,7 @@ def _forecast_layers(
     label = (
         alt.Chart(charts.inline_data([{"day": middle, "text": "forecast"}]))
         .mark_text(y=10, baseline="middle", fontStyle="italic")
-        .encode(x=x, text="text:N")
+        .encode(x=x, text=alt.Text("text:N"))
     )
     return [ground, band, line, hover, label]
 
@@ -164,7 +164,7 @@ def with_notes(
                         y=-3 - LANE_HEIGHT * lane,
                         limit=NOTE_WIDTH,
                     )
-                    .encode(x=x, text="title:N")
+                    .encode(x=x, text=alt.Text("title:N"))
                 )
     return alt.layer(*layers)
 
@@ -211,9 +211,9 @@ def new_users(rows: Sequence[GrowthDay]) -> alt.LayerChart:
         .mark_rect(fill="var(--gain)")
         .encode(
             x=charts.time_axis("t"),
-            x2="t2:T",
+            x2=alt.X2("t2:T"),
             y=alt.Y("zero:Q", title=None, axis=alt.Axis(tickCount=4, format=",d", tickMinStep=1)),
-            y2="new:Q",
+            y2=alt.Y2("new:Q"),
             tooltip=tooltip,
         )
     )
@@ -246,7 +246,7 @@ def _flagged(rows: Sequence[GrowthDay]) -> list[alt.Chart]:
         .mark_rect(fill="url(#flagged)")
         .encode(
             x=charts.time_axis("t"),
-            x2="t2:T",
+            x2=alt.X2("t2:T"),
             tooltip=[
                 alt.Tooltip("from:N", title="arrive, none stay, from"),
                 alt.Tooltip("to:N", title="until before"),
@@ -343,7 +343,7 @@ def launches(
         y=y,
         color=charts.app_colour(),
         strokeDash=charts.app_dash(),
-        detail="app:N",
+        detail=alt.Detail("app:N"),
         opacity=alt.condition("datum.own", alt.value(1), alt.value(0.6)),
         strokeWidth=alt.condition("datum.own", alt.value(2.75), alt.value(1.25)),
     )
@@ -410,7 +410,7 @@ def behaviour_dots(rows: Sequence[Behaviour], style: Style) -> alt.LayerChart:
         .mark_rule(strokeWidth=1.5)
         .encode(
             x=alt.X("low:Q", title=None),
-            x2="high:Q",
+            x2=alt.X2("high:Q"),
             y=y,
             color=_did_colour(style),
             tooltip=tooltip,
@@ -474,7 +474,7 @@ def rating_by_week(
         legend=None,
     )
     line = base.mark_line(color=style.colour, strokeWidth=1.5).encode(
-        x=x, y=y, strokeDash=dash, detail="store:N"
+        x=x, y=y, strokeDash=dash, detail=alt.Detail("store:N")
     )
     # A week without a review breaks the line and has no dot.
     rated = base.transform_filter("datum.rating !== null")
@@ -520,7 +520,7 @@ def cohort_weeks(
     line = base.mark_line(color=style.colour, strokeWidth=1.75).encode(
         x=x,
         y=y,
-        detail="n:N",
+        detail=alt.Detail("n:N"),
         strokeDash=alt.StrokeDash(
             "n:N",
             scale=alt.Scale(domain=["day 1", "day 7"], range=[[5, 3], [1, 0]]),
@@ -595,7 +595,7 @@ def theme_shares(themes: Sequence[Theme], style: Style) -> alt.LayerChart:
         .mark_rule(strokeWidth=1.5)
         .encode(
             x=alt.X("low:Q", title=None),
-            x2="high:Q",
+            x2=alt.X2("high:Q"),
             y=y,
             yOffset=offset,
             color=colour,

@@ -147,10 +147,14 @@ def retention_curves(
         ["day", "rate", "low", "high", "users", "cohorts"]
     )
     band = base.mark_area(opacity=0.18, clip=True).encode(
-        x=x, y=alt.Y("low:Q", title=None), y2="high:Q", color=app_colour(), detail="app:N"
+        x=x,
+        y=alt.Y("low:Q", title=None),
+        y2=alt.Y2("high:Q"),
+        color=app_colour(),
+        detail=alt.Detail("app:N"),
     )
     line = base.mark_line(strokeWidth=1.75, strokeJoin="round").encode(
-        x=x, y=y, color=app_colour(), strokeDash=app_dash(), detail="app:N"
+        x=x, y=y, color=app_colour(), strokeDash=app_dash(), detail=alt.Detail("app:N")
     )
     hover = base.mark_circle(size=70, opacity=0).encode(
         x=x,
@@ -221,7 +225,7 @@ def cohort_triangle(rows: Sequence[CohortRow], top: float) -> alt.LayerChart:
         .mark_rect(color="var(--heat)")
         .encode(
             x=x,
-            x2="to:Q",
+            x2=alt.X2("to:Q"),
             y=y,
             opacity=alt.Opacity(
                 "rate:Q",
@@ -262,7 +266,7 @@ def cohort_triangle(rows: Sequence[CohortRow], top: float) -> alt.LayerChart:
         .mark_rect(fill=HATCH)
         .encode(
             x=x,
-            x2="to:Q",
+            x2=alt.X2("to:Q"),
             y=y,
             tooltip=[
                 alt.Tooltip("cohort:N", title="started"),
@@ -298,12 +302,12 @@ def rank_history(
     strip = (
         alt.Chart(inline_data([{"rank": floor, "to": bottom}]))
         .mark_rect(fill="var(--rule)", opacity=0.55)
-        .encode(y=y, y2="to:Q")
+        .encode(y=y, y2=alt.Y2("to:Q"))
     )
     strip_label = (
         alt.Chart(inline_data([{"rank": floor, "text": f"worse than {span.depth}"}]))
         .mark_text(align="left", baseline="top", dx=4, dy=3, x=0)
-        .encode(y=y, text="text:N")
+        .encode(y=y, text=alt.Text("text:N"))
     )
     gaps = (
         alt.Chart(
@@ -320,7 +324,7 @@ def rank_history(
         .mark_rect(fill=HATCH)
         .encode(
             x=x,
-            x2="t2:T",
+            x2=alt.X2("t2:T"),
             tooltip=[
                 alt.Tooltip("from:N", title="not fetched from"),
                 alt.Tooltip("to:N", title="until before"),
@@ -344,7 +348,7 @@ def rank_history(
         .transform_calculate(**to_time)
     )
     line = ranked.mark_line(strokeWidth=1.5, strokeJoin="round").encode(
-        x=x, y=y, color=app_colour(), strokeDash=app_dash(), detail="app:N"
+        x=x, y=y, color=app_colour(), strokeDash=app_dash(), detail=alt.Detail("app:N")
     )
     points = (
         ranked.transform_filter("datum.rank !== null")
@@ -435,20 +439,20 @@ def growth_accounting(periods: Sequence[GrowthPeriod]) -> alt.LayerChart:
     def bars(low: str, high: str, colour: str) -> alt.Chart:
         return base.mark_rect(fill=colour, stroke="var(--paper)", strokeWidth=1).encode(
             x=time_axis("t"),
-            x2="t2:T",
+            x2=alt.X2("t2:T"),
             y=alt.Y(
                 f"{low}:Q",
                 title=None,
                 axis=alt.Axis(tickCount=5, labelExpr="format(abs(datum.value), ',')"),
             ),
-            y2=f"{high}:Q",
+            y2=alt.Y2(f"{high}:Q"),
             tooltip=tooltip,
         )
 
     line = (
         alt.Chart(inline_data([{"zero": 0}]))
         .mark_rule(color="var(--rule-strong)")
-        .encode(y="zero:Q")
+        .encode(y=alt.Y("zero:Q"))
     )
     return alt.layer(
         bars("zero", "new", "var(--gain)"),

@@ -242,10 +242,18 @@ def _chart(rows: Sequence[Mapping[str, Any]], top: float) -> alt.LayerChart:
     )
     base = alt.Chart()
     band = base.mark_area(opacity=0.18, clip=True).encode(
-        x=x, y=alt.Y("low:Q", title=None), y2="high:Q", color=charts.app_colour(), detail="app:N"
+        x=x,
+        y=alt.Y("low:Q", title=None),
+        y2=alt.Y2("high:Q"),
+        color=charts.app_colour(),
+        detail=alt.Detail("app:N"),
     )
     line = base.mark_line(strokeWidth=1.75, strokeJoin="round").encode(
-        x=x, y=y, color=charts.app_colour(), strokeDash=charts.app_dash(), detail="app:N"
+        x=x,
+        y=y,
+        color=charts.app_colour(),
+        strokeDash=charts.app_dash(),
+        detail=alt.Detail("app:N"),
     )
     # Dots are seen where there are few of them, and are what the pointer finds.
     dots = base.mark_circle(size=26, opacity=1).encode(

@@ -46,7 +46,7 @@ def answer(request: DbtRequest, manifests: dict[str, Any]) -> DbtOutcome:
         except Exception as error:
             return DbtOutcome(success=False, error=str(error.__cause__ or error))
         finally:
-            _let_go_of_the_warehouse()
+            let_go_of_the_warehouse()
             _end_spark_session()
     if result.exception:
         return DbtOutcome(success=False, error=str(result.exception))
@@ -113,7 +113,7 @@ def _nodes(result: Any) -> Iterator[DbtNode]:
             )
 
 
-def _let_go_of_the_warehouse() -> None:
+def let_go_of_the_warehouse() -> None:
     """Close the file, which dbt keeps open from node to node: the run goes on with it."""
     with suppress(Exception):  # there is none where dbt failed before it opened one
         DuckDBConnectionManager.env().close()

@@ -17,6 +17,7 @@ import pytest
 from dbt.cli.main import dbtRunner
 
 from flows.builds import INPUTS
+from flows.dbt_commands import let_go_of_the_warehouse
 from flows.outlook.fitting import fit_outlook
 from flows.outlook.rules import VerdictRules
 from flows.settings import PROJECT_ROOT
@@ -148,7 +149,7 @@ PROJECT = (
     *("--vars", json.dumps(VARS)),
     *("--project-dir", str(PROJECT_ROOT / "dbt_project")),
     *("--profiles-dir", str(PROJECT_ROOT / "profiles")),
-    *("--log-level", "none"),
+    *("--log-level", "none", "--log-level-file", "none"),
 )
 
 
@@ -163,6 +164,7 @@ def dbt(home: Path, *command: str) -> Any:
     """Run dbt on the warehouse in ``home`` with the zone and horizon of these tests."""
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("AFTERHYPE_WAREHOUSE", str(home / "warehouse.duckdb"))
+        environment.setenv("AFTERHYPE_DBT_KEEPS_OPEN", "True")
         result = dbtRunner(manifest=parsed()).invoke(
             [
                 *command,
@@ -171,6 +173,7 @@ def dbt(home: Path, *command: str) -> Any:
                 *("--log-path", str(home / "logs")),
             ]
         )
+    let_go_of_the_warehouse()
     assert result.exception is None
     messages = [f"{r.node.name}: {r.message}" for r in result.result if r.failures or r.message]
     assert result.success, "\n".join(messages)
@@ -183,11 +186,10 @@ def build(home: Path, history: str) -> Path:
         con.execute(history)
     no_unit_tests = ("build", "--exclude-resource-type", "unit_test")
     each_by_itself = ("--indirect-selection", "empty", "--select")
-    counts = ("path:seeds", "path:models/staging", "path:models/intermediate")
-    dbt(home, *no_unit_tests, *each_by_itself, *counts)
+    dbt(home, *no_unit_tests, *each_by_itself, "tag:counts")
     with duckdb.connect(str(home / "warehouse.duckdb")) as con:
         fit_outlook(con, HORIZON_DAYS, VerdictRules())
-    the_rest = ("path:models/marts", "path:models/semantic", "path:models/outlook", "path:tests")
+    the_rest = ("tag:marts", "resource_type:test", "--exclude", "tag:counts")
     dbt(home, *no_unit_tests, *each_by_itself, *the_rest)
     return home
 

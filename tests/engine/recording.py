@@ -81,6 +81,8 @@ class Recorder:
     ) -> tuple[Statement, ...]:
         from dbt.cli.main import dbtRunner  # takes seconds
 
+        from flows.dbt_commands import let_go_of_the_warehouse
+
         variables = dbt_variables(sources)
         statements: list[Statement] = []
 
@@ -99,6 +101,7 @@ class Recorder:
         quiet = {"log_level": "none", "log_level_file": "none"}
         with pytest.MonkeyPatch.context() as environment:
             environment.setenv("AFTERHYPE_WAREHOUSE", str(warehouse))
+            environment.setenv("AFTERHYPE_DBT_KEEPS_OPEN", "True")
             environment.setenv("DO_NOT_TRACK", "1")
             if self._manifest is None:
                 self._manifest = parsed_project(self.folder)
@@ -111,6 +114,7 @@ class Recorder:
                 ],
                 **quiet,
             )
+        let_go_of_the_warehouse()
         assert built.success, built.exception or [r.message for r in built.result]
         return tuple(_that_change_something(statements))
 

@@ -421,6 +421,7 @@ class EventSource(FileSource):
     identity: Literal["as_sent", "merged"] = "as_sent"
     replaces: Literal["nothing", "same_path"] | None = None
     export_timezone: Zone | None = None
+    earliest_event: date | None = None
 
     @field_validator("format")
     @classmethod

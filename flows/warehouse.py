@@ -64,8 +64,10 @@ create table if not exists raw.extracts (
     judged_at timestamp, -- by the raw gate; null: landed by a run that did not get there
     error varchar,
     etag varchar, -- of an object in a bucket
+    reaches timestamp, -- of events: up to when, whatever the clocks of a few users say
 );
 alter table raw.extracts add column if not exists etag varchar;
+alter table raw.extracts add column if not exists reaches timestamp;
 
 -- what the columns of each landed extract look like: where that changes, the export has drifted
 create table if not exists raw.extract_columns (

@@ -86,7 +86,7 @@ HISTORY = f"""
     select
         extract_id, any_value(app_id) || '_events', 'events', 'custom', 'file', 'checksum', 1,
         timestamp '2024-01-13', count(*), count(*), 0, 0, min(event_time), max(event_time),
-        if(extract_id = 'q', 'quarantined', 'landed'), timestamp '2024-01-13', null, null, null
+        if(extract_id = 'q', 'quarantined', 'landed'), timestamp '2024-01-13', null, null, null, null
     from raw.app_events
     group by extract_id;
 
@@ -101,7 +101,7 @@ HISTORY = f"""
     insert into raw.extracts values (
         'c', 'charts', 'ranks', 'custom', 'file', 'checksum-c', 1, timestamp '2024-01-03',
         3, 3, 0, 0, timestamp '2024-01-01 01:00:00', timestamp '2024-01-03 01:00:00', 'landed',
-        timestamp '2024-01-03', null, null, null
+        timestamp '2024-01-03', null, null, null, null
     );
     insert into raw.chart_snapshots
     select
@@ -112,7 +112,7 @@ HISTORY = f"""
     insert into raw.extracts values (
         'i', 'sales', 'installs', 'app_store_sales', 'file', 'checksum-i', 1,
         timestamp '2024-01-03', 2, 2, 0, 0, timestamp '2024-01-01', timestamp '2024-01-02',
-        'landed', timestamp '2024-01-03', null, null, null
+        'landed', timestamp '2024-01-03', null, null, null, null
     );
     insert into raw.store_installs values
         ('sales', 'apple', '42', '2024-01-01', 'JP', 'downloads', 99000, 'i', '2024-01-03'),
@@ -121,7 +121,7 @@ HISTORY = f"""
     insert into raw.extracts values (
         'r', 'reviews', 'reviews', 'itunes_reviews', 'file', 'checksum-r', 1,
         timestamp '2024-01-09', 4, 4, 0, 0, timestamp '2023-12-31 16:00:00',
-        timestamp '2024-01-08 16:00:00', 'landed', timestamp '2024-01-09', null, null, null
+        timestamp '2024-01-08 16:00:00', 'landed', timestamp '2024-01-09', null, null, null, null
     );
     insert into raw.app_reviews by name
     select

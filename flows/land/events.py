@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -16,7 +16,7 @@ from flows.formats.mapping import mapping_in_sql
 from flows.formats.reading import open_parts
 from flows.formats.sniffing import reader_of
 from flows.lake import events as raw_events
-from flows.land import drift, identities, ledger
+from flows.land import clocks, drift, identities, ledger
 from flows.land.judging import extract_of, judge_rows, keep_rejects, name_extracts
 from flows.land.keys import check_key, load_user_key
 from flows.land.ledger import Landed
@@ -54,13 +54,20 @@ def land_events(
             as_text=not mapped.has_types,
         )
         judge_rows(con, opened, source, mapped, settings, now)
+        clocks.count_user_days(con)
+        clocks.reject_before_history(con, source.earliest_event)
         _identify(con, source, key)
         counted = _keep_first_rows(con)
+        reaches = clocks.reach(con, now)
         drift.profile(con, opened, parts, mapped)
         with ledger.changes(con):
             check_key(con, key)
             rejected = keep_rejects(con, source, mapped, [part.member for part in parts], now)
             outcomes = _insert(con, extracts, source, counted, rejected, now)
+            outcomes = {
+                extract_id: replace(outcome, reaches=reaches.get(extract_id))
+                for extract_id, outcome in outcomes.items()
+            }
             ledger.record(con, extracts, outcomes, now)
             drift.record(con, [part.extract_id for part in parts], mapped, source.name, now)
             if mapped.merges:

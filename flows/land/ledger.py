@@ -29,6 +29,8 @@ class Landed:
     rows_duplicate: int
     min_event_time: datetime | None = None
     max_event_time: datetime | None = None
+    reaches: datetime | None = None
+    """The moment up to which the extract holds events, whatever a few fast clocks say."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,6 +114,7 @@ def _row(
         "rows_duplicate": outcome.rows_duplicate,
         "min_event_time": outcome.min_event_time,
         "max_event_time": outcome.max_event_time,
+        "reaches": outcome.reaches,
         "status": status,
         "landed_at": landed_at,
         "error": error,

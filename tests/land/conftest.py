@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -41,6 +41,7 @@ class Land(Protocol):
         columns: Mapping[str, str] = BY_NAME,
         source: str = "chat",
         overlap: bool = True,
+        earliest_event: date | None = None,
         **reader: Any,
     ) -> tuple[str, Landed]: ...
 
@@ -68,6 +69,7 @@ def land(con: duckdb.DuckDBPyConnection, settings: Settings, tmp_path: Path) -> 
         columns: Mapping[str, str] = BY_NAME,
         source: str = "chat",
         overlap: bool = True,
+        earliest_event: date | None = None,
         **reader: Any,
     ) -> tuple[str, Landed]:
         path = tmp_path / name
@@ -79,6 +81,7 @@ def land(con: duckdb.DuckDBPyConnection, settings: Settings, tmp_path: Path) -> 
             reader={"type": "csv"} | reader,
             columns=columns,
             extracts_overlap=overlap,
+            earliest_event=earliest_event,
         )
         (extract,) = extracts_of(event_source, path)
         try:

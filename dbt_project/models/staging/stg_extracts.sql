@@ -14,6 +14,7 @@ final as (
         rows_rejected,
         rows_duplicate,
         max_event_time,
+        coalesce(reaches, max_event_time) as reaches,
         landed_at,
         status = 'landed' as is_visible
     from extracts

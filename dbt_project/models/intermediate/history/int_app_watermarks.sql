@@ -15,7 +15,7 @@ user_days as (
 last_days_by_source as (
     select
         source,
-        {{ reporting_day('max(max_event_time)') }} as last_day_seen
+        {{ reporting_day('max(reaches)') }} as last_day_seen
     from extracts
     where is_visible and kind = 'events'
     group by source

@@ -76,9 +76,11 @@ def test_the_last_user_of_a_quiet_app_may_come_alone(
 def test_an_app_that_has_lost_its_users_is_followed_to_the_end(
     con: duckdb.DuckDBPyConnection, land: Land
 ) -> None:
-    rush = [(f"r{n}", FIRST) for n in range(2_000)]
-    land("a.csv", csv(rush + every_day(6, 28)))
-    assert reaches(con) == [FIRST + timedelta(days=27)]
+    rush = every_day(300, 12)
+    after = every_day(6, 16, FIRST + timedelta(days=12))
+    last = every_day(3, 1, FIRST + timedelta(days=28))
+    land("a.csv", csv(rush + after + last))
+    assert reaches(con) == [FIRST + timedelta(days=28)]
 
 
 def test_nothing_reaches_beyond_its_landing(con: duckdb.DuckDBPyConnection, land: Land) -> None:

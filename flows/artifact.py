@@ -19,7 +19,7 @@ from flows.scorecard import (
     verdict_in_words,
 )
 from flows.settings import Settings
-from flows.stages import Summary, drift_found
+from flows.stages import Summary
 
 _ROWS_SHOWN = 200
 
@@ -109,7 +109,7 @@ def restatement_rows(settings: Settings) -> list[dict[str, object]]:
 def as_markdown(settings: Settings, summary: Summary) -> str:
     """A run's outcome as Markdown, for Prefect's artifacts."""
     parts = [f"# afterhype run {summary.run_id}", *_landings(summary)]
-    parts += [*_drift(settings, summary), *_gates(summary)]
+    parts += [*_drift(summary), *_gates(summary)]
     if summary.publication:
         parts += [f"## Published: {summary.publication.publication_id}", _scorecard(settings)]
     if summary.deliveries:
@@ -132,9 +132,9 @@ def _landings(summary: Summary) -> list[str]:
     return ["## Landed", "\n".join(header + lines), *([failures] if failures else [])]
 
 
-def _drift(settings: Settings, summary: Summary) -> list[str]:
-    found = drift_found(settings, summary)
-    return ["## Drift", "\n".join(f"- {drift}" for drift in found)] if found else []
+def _drift(summary: Summary) -> list[str]:
+    listed = "\n".join(f"- {drift}" for drift in summary.drift)
+    return ["## Drift", listed] if listed else []
 
 
 def _gates(summary: Summary) -> list[str]:

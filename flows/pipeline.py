@@ -70,7 +70,9 @@ def backfill(
             _report_progress(by, f"backfill: {first} to {last}, part {number} of {len(parts)}")
             landed.append(_land_and_judge(run, by))
             if is_last:
-                return _build_and_publish(run, by, stages.together(landed))
+                return _build_and_publish(
+                    run, by, stages.with_findings(run, stages.together(landed))
+                )
     raise ConfigurationError(f"backfill: the end {end} lies before the start {start}")
 
 
@@ -283,6 +285,7 @@ def _land_and_judge(run: Run, by: Runner) -> Summary:
         by.log(logging.ERROR, describe(report))
         by.gate_stopped(run.settings, report)
     summary = Summary(run_id=run.run_id, landings=landings, raw_gate=report)
+    summary = stages.with_findings(run, summary)
     by.leave_summary(run.settings, summary)
     return summary
 

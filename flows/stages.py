@@ -60,11 +60,23 @@ class Run:
 
 
 @dataclass(frozen=True, kw_only=True)
+class RejectedRows:
+    """The rows of a source that a run rejected for one reason, and where the first of them is."""
+
+    source: str
+    reason: str
+    rows: int
+    first_place: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Summary:
     """What a run came to. ``publication`` is the one that stands at its end, if any."""
 
     run_id: str
     landings: tuple[SourceLanding, ...] = ()
+    rejects: tuple[RejectedRows, ...] = ()
+    drift: tuple[str, ...] = ()
     raw_gate: GateReport | None = None
     mart_gate: GateReport | None = None
     publication: Publication | None = None
@@ -442,47 +454,54 @@ def stale(run: Run) -> list[StaleSource]:
         return stale_sources(con, run.selected, run.now)
 
 
-def drift_found(settings: Settings, summary: Summary) -> list[str]:
-    """How the columns of what a run landed differ from those of the extracts before, in words."""
-    extract_ids = [extract_id for landing in summary.landings for extract_id in landing.landed]
-    if not extract_ids:
-        return []
-    with connect(settings, read_only=True) as con:
-        return sum_up(list_drift(con, extract_ids))
+def with_findings(run: Run, summary: Summary) -> Summary:
+    """The summary with what its extracts were rejected for, and how their columns differ.
 
-
-def rejects_by_reason(settings: Settings, summary: Summary) -> list[tuple[str, str, int, str]]:
-    """What a run rejected: (source, reason, rows, where the first such row is), most first.
-
-    A reason may end in the text it is about, after a colon: rows are counted without it.
+    Read while the run holds its home: the next one may write it as soon as this one ends.
     """
-    extract_ids = [
-        extract_id
+    landed = {
+        extract_id: outcome
         for landing in summary.landings
-        for extract_id, landed in landing.landed.items()
-        if landed.rows_rejected
-    ]
+        for extract_id, outcome in landing.landed.items()
+    }
+    if not landed:
+        return summary
+    with connect(run.settings, read_only=True) as con:
+        return replace(
+            summary,
+            drift=tuple(sum_up(list_drift(con, list(landed)))),
+            rejects=_rejects_by_reason(con, [i for i, one in landed.items() if one.rows_rejected]),
+        )
+
+
+def _rejects_by_reason(
+    con: duckdb.DuckDBPyConnection, extract_ids: Sequence[str]
+) -> tuple[RejectedRows, ...]:
+    """A reason may end in the text it is about, after a colon: rows are counted without it."""
     if not extract_ids:
-        return []
-    with connect(settings, read_only=True) as con:
-        return con.execute(
-            """
-            select
-                rejects.source,
-                split_part(rejects.reason, ':', 1) as reason_kind,
-                count(*) as row_count,
-                arg_min(
-                    parse_filename(extracts.uri) || coalesce(' line ' || line_number, ''),
-                    (extracts.uri, line_number)
-                ) as first_place,
-            from raw.rejects as rejects
-            inner join raw.extracts as extracts using (extract_id)
-            where extract_id in (select unnest($extract_ids))
-            group by all
-            order by rejects.source, row_count desc, reason_kind
-            """,
-            {"extract_ids": extract_ids},
-        ).fetchall()
+        return ()
+    rows = con.execute(
+        """
+        select
+            rejects.source,
+            split_part(rejects.reason, ':', 1) as reason_kind,
+            count(*) as row_count,
+            arg_min(
+                parse_filename(extracts.uri) || coalesce(' line ' || line_number, ''),
+                (extracts.uri, line_number)
+            ) as first_place,
+        from raw.rejects as rejects
+        inner join raw.extracts as extracts using (extract_id)
+        where extract_id in (select unnest($extract_ids))
+        group by all
+        order by rejects.source, row_count desc, reason_kind
+        """,
+        {"extract_ids": list(extract_ids)},
+    ).fetchall()
+    return tuple(
+        RejectedRows(source=source, reason=reason, rows=count, first_place=first_place)
+        for source, reason, count, first_place in rows
+    )
 
 
 def _fingerprint(run: Run, con: duckdb.DuckDBPyConnection) -> str:

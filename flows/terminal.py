@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from flows.land.drift import Drift
     from flows.land.ledger import LedgerRow
     from flows.outlook.verdict import Verdict
-    from flows.stages import Summary
+    from flows.stages import RejectedRows, Summary
     from flows.status import GateRun, SourceStatus, Status
     from flows.targets.deliveries import TargetState
     from flows.timings import RunStep
@@ -94,8 +94,9 @@ def show_summary(settings: Settings, summary: Summary) -> None:
                 f"{landing.source}: {_count(landing.undated, 'file')} left out: neither name nor "
                 "folder tells a day (2026-01-05, 20260105, 2026/01/05). `afterhype run` lands them."
             )
-    show_rejects(settings, summary)
-    show_drift(settings, summary)
+    show_rejects(summary.rejects)
+    for drift in summary.drift:
+        say(f"Drift in {drift}")
     for message in summary.failures:
         error(message)
     show_gates(summary)
@@ -170,24 +171,13 @@ def show_compaction(compaction: Compaction) -> None:
     say(f"The warehouse had {before:,.1f} MB and has {after:,.1f} MB now.")
 
 
-def show_rejects(settings: Settings, summary: Summary) -> None:
-    """What this run rejected, by source and reason."""
-    from flows.stages import rejects_by_reason
-
-    rows = rejects_by_reason(settings, summary)
-    if rows:
+def show_rejects(rejects: Sequence[RejectedRows]) -> None:
+    """What a run rejected, by source and reason."""
+    if rejects:
         table = Table("Rejected from", "Reason", _right("Rows"), "Such as", box=SIMPLE_HEAD)
-        for source, reason, count, example in rows:
-            table.add_row(source, reason, f"{count:,}", example)
+        for one in rejects:
+            table.add_row(one.source, one.reason, f"{one.rows:,}", one.first_place)
         _show(table)
-
-
-def show_drift(settings: Settings, summary: Summary) -> None:
-    """How the columns of what a run landed differ from before."""
-    from flows.stages import drift_found
-
-    for drift in drift_found(settings, summary):
-        say(f"Drift in {drift}")
 
 
 def show_gates(summary: Summary) -> None:

@@ -245,6 +245,21 @@ def test_drift_is_told_by_the_run_and_by_the_ledger(
     assert told in capsys.readouterr().out
 
 
+def test_what_a_run_found_is_shown_while_the_next_one_writes(
+    place: Place, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place.export("bad.csv", "u1,when?,open,x1", "u1,2026-01-05T01:00:00Z,open,x2")
+    summary = run(place, pipeline.land)
+    settings = Settings(home=place.home)
+    settings.warehouse_path.rename(place.folder / "out of reach")
+    terminal.show_summary(settings, summary)
+    shown = capsys.readouterr().out
+    assert "event time not understood" in shown
+    assert "bad.csv line 2" in shown
+    ((source, rows),) = [(one.source, one.rows) for one in summary.rejects]
+    assert (source, rows) == ("chat_events", 1)
+
+
 def test_charts_alone_build_nothing(place: Place) -> None:
     summary = run(place, pipeline.hourly_ranks)
     assert summary.landings == ()

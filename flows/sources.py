@@ -32,6 +32,7 @@ from flows.errors import ConfigurationError
 from flows.formats.event_formats import EVENT_FORMATS
 from flows.formats.report_formats import INSTALL_FORMATS, REVIEW_FORMATS
 from flows.outlook.rules import VerdictRules
+from flows.unique_keys import load_yaml
 
 EVENT_COLUMNS = (
     "user_id",
@@ -683,7 +684,7 @@ def _load_launch_notes(
 
 def _read_yaml(path: Path, missing: str) -> Any:
     try:
-        return yaml.safe_load(path.read_text(encoding="utf-8"))
+        return load_yaml(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise ConfigurationError(f"{path}: {missing}") from None
     except (OSError, UnicodeDecodeError) as error:

@@ -86,7 +86,8 @@ HISTORY = f"""
     select
         extract_id, any_value(app_id) || '_events', 'events', 'custom', 'file', 'checksum', 1,
         timestamp '2024-01-13', count(*), count(*), 0, 0, min(event_time), max(event_time),
-        if(extract_id = 'q', 'quarantined', 'landed'), timestamp '2024-01-13', null, null, null, null
+        if(extract_id = 'q', 'quarantined', 'landed'), timestamp '2024-01-13',
+        null, null, null, null
     from raw.app_events
     group by extract_id;
 

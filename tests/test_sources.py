@@ -43,6 +43,13 @@ def test_a_complete_file_becomes_typed(tmp_path: Path) -> None:
     assert isinstance(sources.ranks[1], ChartFiles)
 
 
+def test_a_source_that_is_given_twice_is_named_with_its_file(tmp_path: Path) -> None:
+    path = write(tmp_path, MINIMAL + "timezone: UTC\ntimezone: Asia/Tokyo\n")
+    with pytest.raises(ConfigurationError) as caught:
+        load_sources(path)
+    assert str(caught.value).startswith(f"{path}: not valid YAML: 'timezone' is given twice")
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [

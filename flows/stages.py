@@ -510,7 +510,9 @@ def _fingerprint(run: Run, con: duckdb.DuckDBPyConnection) -> str:
     told = {"ranks", "installs", "reviews", "land", "publish"}  # they tell where, not what
     digest.update(run.sources.model_dump_json(exclude=told).encode())
     for query in (
-        "select extract_id, status, rows_landed, rows_rejected from raw.extracts order by all",
+        # landed_at: an extract that was landed again may hold as many rows as before, and others
+        "select extract_id, status, rows_landed, rows_rejected, "
+        "if(status = 'failed', null, landed_at) from raw.extracts order by all",
         "select count(*), max(landed_at) from raw.chart_snapshots",
     ):
         digest.update(repr(con.execute(query).fetchall()).encode())

@@ -23,6 +23,7 @@ from pytest_httpserver import HTTPServer
 from flows import pipeline, stages, terminal
 from flows.artifact import as_markdown
 from flows.errors import ConfigurationError, GateStopped
+from flows.land.ledger import forget
 from flows.published import query
 from flows.settings import Settings
 from flows.stages import Summary
@@ -258,6 +259,33 @@ def test_what_a_run_found_is_shown_while_the_next_one_writes(
     assert "bad.csv line 2" in shown
     ((source, rows),) = [(one.source, one.rows) for one in summary.rejects]
     assert (source, rows) == ("chat_events", 1)
+
+
+def test_an_extract_landed_again_as_another_mapping_wants_it_is_published(
+    after_a_day: Place,
+) -> None:
+    def users_of_day_0() -> int:
+        _, ((users,),) = query(
+            Settings(home=after_a_day.home),
+            "select sum(cohort_users) from fct_cohort_retention_daily where day_n = 0",
+        )
+        return int(users)
+
+    before = users_of_day_0()
+    text = after_a_day.sources.read_text(encoding="utf-8")
+    after_a_day.sources.write_text(text.replace("user_id: who", "user_id: 'left(who, 2)'"))
+    assert run(after_a_day).landings[0].rows_landed == 0
+    assert users_of_day_0() == before == 20
+    with connect(Settings(home=after_a_day.home)) as con:
+        ((extract_id, rows),) = con.execute(
+            "select extract_id, rows_landed from raw.extracts"
+        ).fetchall()
+        forget(con, extract_id)
+    again = run(after_a_day)
+    assert again.landings[0].rows_landed == rows
+    assert not again.nothing_new
+    assert users_of_day_0() == 2
+    assert run(after_a_day).nothing_new
 
 
 def test_charts_alone_build_nothing(place: Place) -> None:

@@ -5,6 +5,16 @@ from __future__ import annotations
 from expectations.checks import Check, Suite, critical, warning
 from expectations.reject_shares import ROWS_AND_SHARES, reject_shares
 
+IMPROBABLE_SHARE = 0.1
+"""What one id may hold of an extract's events, or of the ids merged in it; more is improbable.
+
+Only where there is enough to judge by: FEWEST_USERS users, who have a tenth of this share or less
+on average, or FEWEST_MERGED ids merged into the one.
+"""
+
+FEWEST_USERS = 100
+FEWEST_MERGED = 10
+
 # The range of event times keeps the search for repeated ids to the days that the new extracts
 # touch: variables are constants to the planner, so it skips the row groups of all other days.
 _TIME_RANGE = (
@@ -48,7 +58,7 @@ totals as (
 ),
 
 users as (
-    select extract_id, max(events) as events_of_busiest_user
+    select extract_id, max(events) as events_of_busiest_user, count(*) as users
     from (select extract_id, user_key, count(*) as events from events group by all)
     group by extract_id
 ),
@@ -59,6 +69,19 @@ instants as (
         max(events) as events_at_commonest_time,
         arg_max(event_time, events) as commonest_time,
     from (select extract_id, event_time, count(*) as events from events group by all)
+    group by extract_id
+),
+
+merges as (
+    select
+        extract_id,
+        sum(ids) as ids_merged,
+        max(ids) as ids_of_most_merged_user,
+    from (
+        select extract_id, user_key, count(distinct anonymous_key) as ids
+        from raw.identity_links semi join ledger using (extract_id)
+        group by all
+    )
     group by extract_id
 ),
 
@@ -104,11 +127,16 @@ final as (
         coalesce(totals.events_at_midnight, 0) as events_at_midnight,
         coalesce(totals.events_without_name, 0) as events_without_name,
         coalesce(users.events_of_busiest_user, 0) as events_of_busiest_user,
+        coalesce(users.users, 0) as users,
+        coalesce(merges.ids_merged, 0) as ids_merged,
+        coalesce(merges.ids_of_most_merged_user, 0) as ids_of_most_merged_user,
+        coalesce(ledger.rows_unlike, 0) as rows_unlike,
         coalesce(instants.events_at_commonest_time, 0) as events_at_commonest_time,
         coalesce(repeated.events_repeated, 0) as events_repeated,
     from ledger
     left join totals using (extract_id)
     left join users using (extract_id)
+    left join merges using (extract_id)
     left join instants using (extract_id)
     left join repeated using (extract_id)
     left join earlier using (extract_id)
@@ -126,7 +154,7 @@ def raw_events() -> Suite:
         stage="raw",
         subject="new event extracts",
         batch="select * from event_extract_profile",
-        checks=(*_volume(), *_identity(), *_time()),
+        checks=(*_volume(), *_identity(), *_who(), *_time()),
         prepare=(*_TIME_RANGE, _PROFILE),
     )
 
@@ -189,6 +217,43 @@ def _identity() -> tuple[Check, ...]:
             """
             select extract_id, events_of_busiest_user as unexpected_count, events
             from {batch} where events >= 1000 and events_of_busiest_user > 0.5 * events
+            """,
+        ),
+    )
+
+
+def _who() -> tuple[Check, ...]:
+    return (
+        warning(
+            "no user has an improbable share of an extract's events",
+            f"One id has more than {IMPROBABLE_SHARE:.0%} of the events of {FEWEST_USERS} users or"
+            " more: a word for nobody, or a bot. The source's no_ids.also names such words.",
+            f"""
+            select extract_id, events_of_busiest_user as unexpected_count, events, users
+            from {{batch}}
+            where users >= {FEWEST_USERS}
+                and events_of_busiest_user > {IMPROBABLE_SHARE} * events
+            """,
+        ),
+        warning(
+            "no user has an improbable share of the ids that an extract merges",
+            f"{FEWEST_MERGED} ids or more, and over {IMPROBABLE_SHARE:.0%} of all that are merged,"
+            " count as one user: a word for nobody, or a device that many use. The source's"
+            " no_ids.also names such words.",
+            f"""
+            select extract_id, ids_of_most_merged_user as unexpected_count, ids_merged
+            from {{batch}}
+            where ids_of_most_merged_user >= {FEWEST_MERGED}
+                and ids_of_most_merged_user > {IMPROBABLE_SHARE} * ids_merged
+            """,
+        ),
+        warning(
+            "dropped duplicates are like the event that is kept of them",
+            "Rows with the id of another event differ from it in user, name or time: the id that"
+            " columns.event_id names is not one event's own, and events are lost.",
+            """
+            select extract_id, rows_unlike as unexpected_count, rows_duplicate, rows_seen
+            from {batch} where rows_unlike > 0
             """,
         ),
     )

@@ -9,6 +9,7 @@ ROWS_AND_SHARES = """
         ledger.rows_landed,
         ledger.rows_rejected,
         ledger.rows_duplicate,
+        ledger.rows_rejected - coalesce(ledger.rows_nameless, 0) as rows_broken,
         coalesce(shares.warning, 0.05) as reject_share_warning,
         coalesce(shares.critical, 0.5) as reject_share_critical
 """
@@ -30,9 +31,10 @@ def reject_shares(row: str, meaning: str) -> tuple[Check, ...]:
         ),
         critical(
             "the share of an extract's rows that are rejected is below its source's critical one",
-            f"{meaning} The source's rejects.critical says how many are too many: by default 50 %.",
+            f"{meaning} The source's rejects.critical says how many are too many: by default 50 %."
+            " Rows that say themselves that they are nobody's (undefined, \\N) only warn.",
             f"{counts}, reject_share_critical from {{batch}}"
-            " where rows_rejected > reject_share_critical * rows_seen"
+            " where rows_broken > reject_share_critical * rows_seen"
             " and rows_landed + rows_duplicate > 0",
         ),
         warning(
@@ -40,6 +42,6 @@ def reject_shares(row: str, meaning: str) -> tuple[Check, ...]:
             f"{meaning} The source's rejects.warning says how many are few; by default 5 %.",
             f"{counts}, reject_share_warning from {{batch}}"
             " where rows_rejected > reject_share_warning * rows_seen"
-            " and rows_rejected <= reject_share_critical * rows_seen",
+            " and rows_broken <= reject_share_critical * rows_seen",
         ),
     )

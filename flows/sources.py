@@ -30,6 +30,7 @@ from pydantic import (
 
 from flows.errors import ConfigurationError
 from flows.formats.event_formats import EVENT_FORMATS
+from flows.formats.no_ids import is_no_id
 from flows.formats.report_formats import INSTALL_FORMATS, REVIEW_FORMATS
 from flows.outlook.rules import VerdictRules
 from flows.unique_keys import load_yaml
@@ -210,6 +211,37 @@ class RejectShares(_Strict):
 
     warning: float = Field(0.05, ge=0, le=1)
     critical: float = Field(0.5, ge=0, le=1)
+
+
+def _as_written(value: Any) -> Any:
+    """A word that YAML takes for nothing, a truth or a number, as the text that an export has."""
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    return str(value) if isinstance(value, int | float) else value
+
+
+Word = Annotated[str, BeforeValidator(_as_written), Field(min_length=1)]
+
+
+class NoIds(_Strict):
+    """Which words are no ids in this source, beside those of the list in docs/formats/ids.md.
+
+    ``also`` are further ones; ``allow`` are words of the list that are ids here. Upper and lower
+    case are the same.
+    """
+
+    also: tuple[Word, ...] = ()
+    allow: tuple[Word, ...] = ()
+
+    @model_validator(mode="after")
+    def _agrees_with_the_list(self) -> NoIds:
+        also = {word.strip().lower() for word in self.also}
+        for word in self.allow:
+            if word.strip().lower() in also:
+                raise ValueError(f"{word!r} is in also and in allow: is it an id?")
+            if not is_no_id(word):
+                raise ValueError(f"allow: {word!r} is not on the list: it is an id as it is")
+        return self
 
 
 class Storage(_Strict):
@@ -410,7 +442,7 @@ class EventSource(FileSource):
     ``identity: merged`` counts an anonymous user and the known user that they turn out to be as
     one, in the past as well. ``replaces: same_path`` takes a newer file at the same path for a
     newer version: what it no longer holds is gone. ``export_timezone`` is the zone of time stamps
-    that a vendor's format leaves without one.
+    that a vendor's format leaves without one. ``no_ids`` says which words are nobody's id.
     """
 
     kind: ClassVar[str] = "events"
@@ -423,6 +455,7 @@ class EventSource(FileSource):
     replaces: Literal["nothing", "same_path"] | None = None
     export_timezone: Zone | None = None
     earliest_event: date | None = None
+    no_ids: NoIds = NoIds()
 
     @field_validator("format")
     @classmethod
@@ -726,6 +759,7 @@ def _keys_at(location: tuple[str | int, ...]) -> list[str]:
         "reader": Reader,
         "storage": Storage,
         "rejects": RejectShares,
+        "no_ids": NoIds,
         "brackets": Brackets,
         "verdict": VerdictRules,
         "land": Land,

@@ -68,6 +68,10 @@ create table if not exists raw.extracts (
 );
 alter table raw.extracts add column if not exists etag varchar;
 alter table raw.extracts add column if not exists reaches timestamp;
+-- duplicates that differ in user, name or time from the event that is kept
+alter table raw.extracts add column if not exists rows_unlike bigint;
+-- rejects that say themselves that they are nobody's, by a word that is no id
+alter table raw.extracts add column if not exists rows_nameless bigint;
 
 -- what the columns of each landed extract look like: where that changes, the export has drifted
 create table if not exists raw.extract_columns (

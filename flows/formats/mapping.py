@@ -21,6 +21,9 @@ from flows.sql import name_in_sql, text_in_sql
 _IDENTITY = ("user_id", "anonymous_id", "event_time", "event_name", "event_id")
 """Without these an event is another one, or none."""
 
+IDENTIFIERS = ("user_id", "anonymous_id")
+"""The canonical columns that say who it was, in the order in which they are asked."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Mapped:
@@ -29,7 +32,9 @@ class Mapped:
     An extract that lacks one of ``required`` is not an extract of this source; any other column
     that it lacks is null. ``has_types`` says whether expressions expect columns with types of their
     own (a mapping from the sources file) or text throughout (a vendor's format). ``merges`` says
-    with which known user an anonymous one is merged, where rows tell that at all.
+    with which known user an anonymous one is merged, where rows tell that at all. ``given`` are the
+    canonical columns that the sources file maps itself; ``id_prefix`` and ``former_event_id`` are
+    the format's, see formats.vendor_format.
     """
 
     expressions: dict[str, str]
@@ -37,6 +42,22 @@ class Mapped:
     required: frozenset[str]
     has_types: bool = True
     merges: Literal["first", "last"] | None = None
+    given: frozenset[str] = frozenset()
+    id_prefix: str = ""
+    former_event_id: str | None = None
+
+    def identifiers(self, column: str) -> tuple[str, ...]:
+        """The expressions of which the first that gives an id is the user or anonymous id."""
+        expression = self.expressions.get(column)
+        return alternatives(expression) if expression else ()
+
+    def evaluated(self) -> frozenset[str]:
+        """Every expression as it is evaluated: of ids each alternative by itself."""
+        return frozenset(
+            one
+            for column, expression in self.expressions.items()
+            for one in (self.identifiers(column) if column in IDENTIFIERS else (expression,))
+        )
 
     def references(self, column: str) -> frozenset[str]:
         """The extract's columns that a canonical column is made of."""
@@ -68,12 +89,18 @@ def _vendors(form: VendorFormat, given: dict[str, str], zone: str) -> Mapped:
     """A vendor's mapping, corrected by the sources file."""
     standing = {c: e.replace("{timezone}", text_in_sql(zone)) for c, e in form.columns.items()}
     expressions = standing | given
+    former = None
+    if isinstance(form, EventFormat) and "event_id" not in given:
+        former = form.former_event_id
     return Mapped(
         expressions=expressions,
-        needed=_all_references(expressions),
+        needed=_all_references(expressions | ({"former_event_id": former} if former else {})),
         required=form.required,
         has_types=False,
         merges=form.merges if isinstance(form, EventFormat) else None,
+        given=frozenset(given),
+        id_prefix=form.id_prefix if isinstance(form, EventFormat) else "",
+        former_event_id=former,
     )
 
 
@@ -83,6 +110,7 @@ def _mapped(expressions: dict[str, str], required: set[str]) -> Mapped:
         needed=_all_references(expressions),
         required=_all_references({c: expressions[c] for c in required}),
         merges="first" if "anonymous_id" in expressions else None,
+        given=frozenset(expressions),
     )
 
 
@@ -115,6 +143,39 @@ def is_bare_column(expression: str) -> bool:
 
 
 @cache
+def alternatives(expression: str) -> tuple[str, ...]:
+    """The parts of a ``coalesce``, those within it as well, or the expression itself."""
+    node = _parse(expression)
+    if node.get("type") != "OPERATOR_COALESCE":
+        return (expression,)
+    parts = _arguments(expression)
+    if len(parts) != len(node["children"]):  # there are brackets around it
+        inside = re.fullmatch(r"\s*\((.*)\)\s*", expression, re.DOTALL)
+        return alternatives(inside[1]) if inside else (expression,)
+    return tuple(one for part in parts for one in alternatives(part))
+
+
+def _arguments(call: str) -> list[str]:
+    """The arguments of a function's call in SQL text, as they are written."""
+    inside = call.strip().removesuffix(")").partition("(")[2]
+    parts, depth = [""], 0
+    for token in re.findall(r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|--[^\n]*\n|.", inside, re.DOTALL):
+        depth += (token in "([{") - (token in ")]}")
+        if token == "," and depth == 0:
+            parts.append("")
+        else:
+            parts[-1] += token
+    return [part.strip() for part in parts]
+
+
+@cache
+def is_always_tried(expression: str, column: str) -> bool:
+    """Whether an expression names a column within ``try_cast`` only: null is what it asks for."""
+    untried = [names[0].lower() for names in _references(_parse(expression), tried=False)]
+    return column.lower() not in untried
+
+
+@cache
 def _engine() -> duckdb.DuckDBPyConnection:
     """An engine to parse with, kept: starting one takes longer than all the expressions do."""
     return duckdb.connect(config={"threads": 1})
@@ -133,16 +194,21 @@ def _parse(expression: str) -> dict[str, Any]:
     return node
 
 
-def _references(node: object) -> Iterator[list[str]]:
+def _references(node: object, *, tried: bool = True) -> Iterator[list[str]]:
+    """The names of columns in a parsed expression; not those within try_cast unless ``tried``."""
     if isinstance(node, dict):
         if node.get("class") == "COLUMN_REF":
             yield node["column_names"]
+        if node.get("try_cast") and not tried:
+            return
         if node.get("class") == "LAMBDA":
             own = [names[0] for names in _references(node["lhs"])]
-            yield from (names for names in _references(node["expr"]) if names[0] not in own)
+            for names in _references(node["expr"], tried=tried):
+                if names[0] not in own:
+                    yield names
             return
         for value in node.values():
-            yield from _references(value)
+            yield from _references(value, tried=tried)
     elif isinstance(node, list):
         for value in node:
-            yield from _references(value)
+            yield from _references(value, tried=tried)

@@ -43,11 +43,19 @@ class EventFormat(VendorFormat):
     A row's user is ``user_id``, else ``anonymous_id``; where both are there, the row tells that the
     two are one user, which the setting ``identity: merged`` heeds as ``merges`` says: to the
     ``first`` known user that an anonymous id was seen with, or to the ``last`` (where a vendor
-    merges known users as well). ``{timezone}`` in an expression stands for the source's
+    merges known users as well). Each part of a ``coalesce`` in the two is an id of its own: where
+    one is a word that is no id (see formats.no_ids), the next one counts. ``id_prefix`` is what the
+    vendor puts before the ids of devices. ``{timezone}`` in an expression stands for the source's
     ``export_timezone`` as an SQL text.
+
+    ``event_id`` holds all by which the vendor itself takes two rows for one event.
+    ``former_event_id`` is what events were told apart by in warehouses from before that: such an
+    event is recognised when it is delivered again.
     """
 
     merges: Literal["first", "last"] | None = None
     takes_timezone: bool = False
+    id_prefix: str = ""
+    former_event_id: str | None = None
     replaces_same_path: bool = False
     """A newer file at the same path replaces the older one's events."""

@@ -17,7 +17,7 @@ from flows.formats.reading import open_parts
 from flows.formats.sniffing import reader_of
 from flows.lake import events as raw_events
 from flows.land import clocks, drift, identities, ledger
-from flows.land.judging import extract_of, judge_rows, keep_rejects, name_extracts
+from flows.land.judging import Rejected, extract_of, judge_rows, keep_rejects, name_extracts
 from flows.land.keys import check_key, load_user_key
 from flows.land.ledger import Landed
 from flows.settings import Settings
@@ -57,6 +57,8 @@ def land_events(
         clocks.count_user_days(con)
         clocks.reject_before_history(con, source.earliest_event)
         _identify(con, source, key)
+        if mapped.former_event_id:
+            _recognise_former_ids(con, source)
         counted = _keep_first_rows(con)
         reaches = clocks.reach(con, now)
         drift.profile(con, opened, parts, mapped)
@@ -138,12 +140,66 @@ def _identify(con: duckdb.DuckDBPyConnection, source: EventSource, key: str) -> 
         )
 
 
+def _recognise_former_ids(con: duckdb.DuckDBPyConnection, source: EventSource) -> None:
+    """Give events that landed by another id, when formats told them apart by less, that id.
+
+    It is the same event if user, name and time are the same as well. Only days that the rows touch
+    are looked at. Of pruned events nothing but the id is known: it is enough.
+    """
+    con.execute(
+        """
+        set variable first_event = (select min(event_time) from judged where reason is null)
+        """
+    )
+    con.execute(
+        """
+        set variable last_event = (select max(event_time) from judged where reason is null)
+        """
+    )
+    con.execute(
+        """
+        update judged set event_id = judged.former_event_id
+        from (
+            select judged.line_number
+            from judged
+            inner join users on judged.user_id = users.user_id
+            semi join (
+                select event_id, user_key, event_name, event_time
+                from raw.app_events
+                where
+                    app_id = $app_id
+                    and event_time
+                        between getvariable('first_event') and getvariable('last_event')
+            ) as landed
+                on judged.former_event_id = landed.event_id
+                and users.user_key = landed.user_key
+                and judged.event_name = landed.event_name
+                and judged.event_time = landed.event_time
+            where judged.reason is null
+            union
+            select line_number
+            from judged
+            semi join (
+                select event_id from raw.pruned_event_ids where app_id = $app_id
+            ) as pruned on judged.former_event_id = pruned.event_id
+            where reason is null
+        ) as known
+        where judged.line_number = known.line_number
+        """,
+        {"app_id": source.app_id},
+    )
+
+
 @dataclass(frozen=True, kw_only=True)
 class _Counted:
-    """The good rows of one extract, how many events they are, and between which times."""
+    """The good rows of one extract, how many events they are, and between which times.
+
+    ``unlike`` are the rows with the id of an earlier one, but another user, name or time.
+    """
 
     rows: int
     events: int
+    unlike: int = 0
     earliest: datetime | None = None
     latest: datetime | None = None
 
@@ -151,38 +207,54 @@ class _Counted:
 def _keep_first_rows(con: duckdb.DuckDBPyConnection) -> dict[str, _Counted]:
     """Keep one row per event and extract of the table judged, the first; the counts before that.
 
-    They are of all that an extract tells, whoever delivered it first: no matter the order.
+    They are of all that an extract tells, whoever delivered it first: no matter the order. How far
+    it reaches is told by events without a user as well.
     """
     counts = con.execute(
         f"""
         select
             {extract_of("line_number")} as extract_id,
-            count(*), count(distinct event_id), min(event_time), max(event_time)
+            count(*) filter (reason is null),
+            count(distinct event_id) filter (reason is null),
+            min(if(reason is null, event_time, time_without_user)),
+            max(if(reason is null, event_time, time_without_user)),
         from judged
-        where reason is null
-        group by all
+        group by 1
         """
     ).fetchall()
     counted = {
         extract_id: _Counted(rows=rows, events=events, earliest=earliest, latest=latest)
         for extract_id, rows, events, earliest, latest in counts
     }
-    if any(one.events < one.rows for one in counted.values()):
-        # only then is there a first one to be looked for
-        con.execute(
-            f"""
-            delete from judged
-            where line_number in (
-                select line_number
-                from judged
-                where reason is null
-                qualify row_number() over (
-                    partition by event_id, {extract_of("line_number")} order by line_number
-                ) > 1
-            )
-            """
+    if all(one.events == one.rows for one in counted.values()):
+        return counted
+    # only then is there a first one to be looked for
+    con.execute(
+        f"""
+        create or replace temp table later_rows as
+        select
+            line_number,
+            {extract_of("line_number")} as extract_id,
+            (user_id, event_name, event_time)
+                is distinct from first((user_id, event_name, event_time)) over event as is_unlike,
+        from judged
+        where reason is null
+        window event as (
+            partition by event_id, {extract_of("line_number")} order by line_number
         )
-    return counted
+        qualify row_number() over event > 1
+        """
+    )
+    con.execute("delete from judged where line_number in (select line_number from later_rows)")
+    unlike = dict(
+        con.execute(
+            "select extract_id, count(*) filter (is_unlike) from later_rows group by all"
+        ).fetchall()
+    )
+    return {
+        extract_id: replace(one, unlike=unlike.get(extract_id, 0))
+        for extract_id, one in counted.items()
+    }
 
 
 def _insert(
@@ -190,7 +262,7 @@ def _insert(
     extracts: Sequence[Extract],
     source: EventSource,
     counted: Mapping[str, _Counted],
-    rejected: Mapping[str, int],
+    rejected: Mapping[str, Rejected],
     now: datetime,
 ) -> dict[str, Landed]:
     """Insert the events, each once, and say what the extracts came to."""
@@ -206,6 +278,7 @@ def _insert(
         """,
         {"app_id": source.app_id},
     )
+    unlike = _unlike_what_is_kept(con, source) if repeated else {}
     given = {"app_id": source.app_id, "now": now}
     typed = f"""
         select
@@ -241,16 +314,74 @@ def _insert(
     for extract in extracts:
         good = counted.get(extract.extract_id, _Counted(rows=0, events=0))
         landed = good.events - aside.get(extract.extract_id, 0)
-        bad = rejected.get(extract.extract_id, 0)
+        bad = rejected.get(extract.extract_id, Rejected())
         outcomes[extract.extract_id] = Landed(
-            rows_seen=good.rows + bad,
+            rows_seen=good.rows + bad.rows,
             rows_landed=landed,
-            rows_rejected=bad,
+            rows_rejected=bad.rows,
+            rows_nameless=bad.nameless,
             rows_duplicate=good.rows - landed,
+            rows_unlike=good.unlike + unlike.get(extract.extract_id, 0),
             min_event_time=good.earliest,
             max_event_time=good.latest,
         )
     return outcomes
+
+
+def _unlike_what_is_kept(con: duckdb.DuckDBPyConnection, source: EventSource) -> dict[str, int]:
+    """How many of the repeats differ in user, name or time from the event that is kept of them.
+
+    By extract id. Needs the tables judged, users and repeats of a landing. Of an event that was
+    pruned nothing is known to differ from.
+    """
+    return dict(
+        con.execute(
+            f"""
+            with
+
+            told as (
+                select judged.line_number, event_id, user_key, event_name, event_time
+                from judged
+                inner join users on judged.user_id = users.user_id
+                where judged.reason is null
+            ),
+
+            repeated as (
+                from told semi join repeats using (line_number)
+            ),
+
+            kept as (
+                select event_id, user_key, event_name, event_time
+                from raw.app_events
+                semi join repeated using (event_id)
+                where app_id = $app_id
+                union all
+                select event_id, user_key, event_name, event_time
+                from told anti join repeats using (line_number)
+                where event_id in (select event_id from repeated)
+            ),
+
+            compared as (
+                select
+                    repeated.line_number,
+                    bool_or(
+                        repeated.user_key = kept.user_key
+                        and repeated.event_name = kept.event_name
+                        and repeated.event_time = kept.event_time
+                    ) as is_alike,
+                from repeated
+                inner join kept on repeated.event_id = kept.event_id
+                group by repeated.line_number
+            )
+
+            select {extract_of("line_number")}, count(*)
+            from compared
+            where not is_alike
+            group by 1
+            """,
+            {"app_id": source.app_id},
+        ).fetchall()
+    )
 
 
 def _redelivered_beside(extracts: Sequence[Extract]) -> str:

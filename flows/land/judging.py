@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import duckdb
 
-from flows.errors import ExtractError
+from flows.errors import BrokenExtracts, ExtractError
 from flows.extract.unpack import Part
-from flows.formats.mapping import Mapped, column_references, is_bare_column
+from flows.formats.mapping import (
+    IDENTIFIERS,
+    Mapped,
+    column_references,
+    is_always_tried,
+    is_bare_column,
+)
+from flows.formats.no_ids import identifier_in_sql
 from flows.formats.reading import MALFORMED, Opened, line_of, part_of
+from flows.land.float_ids import whole_numbers
 from flows.land.times import ZONES, utc_in_sql
 from flows.settings import Settings
 from flows.sources import MAPPED_COLUMNS, EventSource
@@ -22,7 +32,6 @@ SAMPLE_ROWS = 20_000
 LONGEST_REJECT = 2000
 
 _TEXT_COLUMNS = (
-    "user_id",
     "event_name",
     "event_id",
     "platform",
@@ -32,6 +41,8 @@ _TEXT_COLUMNS = (
 )
 
 _NUMBER_TYPES = ("bigint", "double")
+
+_NO_USER = "no user id"
 
 _RAW = "raw of "
 """Marks a column's text beside its typed form."""
@@ -53,6 +64,17 @@ def extract_of(line_number: str) -> str:
     return f"getvariable('extract_ids')[{part_of(line_number)} + 1]"
 
 
+@dataclass(frozen=True, kw_only=True)
+class Rejected:
+    """How many rows of an extract cannot be landed.
+
+    ``nameless`` of them say themselves that they are nobody's, by a word that is no id.
+    """
+
+    rows: int = 0
+    nameless: int = 0
+
+
 def judge_rows(
     con: duckdb.DuckDBPyConnection,
     opened: Opened,
@@ -65,11 +87,13 @@ def judge_rows(
 
     A mapping that is a bare column takes its text as it stands: 00001 and 1.10 are names, not
     numbers. Inside an expression of the sources file a column has the type that nearly all of its
-    values have. Writes the temporary table judged: one row per row of the extracts.
+    values have; a value that does not fit it, or on which the expression fails, makes a reject.
+    Of the user's ids the first that is one counts. Writes the temporary table judged: one row per
+    row of the extracts. Raises BrokenExtracts naming an expression that fails on every row.
     """
     typed = _columns_with_types(con, opened, mapped)
     readable = "".join(
-        f", {typed.get(column, name_in_sql(column))} as {name_in_sql(column)}, "
+        f", {_as_number(typed, column)} as {name_in_sql(column)}, "
         f"{name_in_sql(column)} as {name_in_sql(_RAW + column)}"
         for column in sorted(mapped.needed)
     )
@@ -77,58 +101,258 @@ def judge_rows(
         f"create or replace temp view readable as select line_number{readable} from {opened.rows}"
     )
     con.execute(ZONES)
-    taken = {c: _taken(mapped.expressions.get(c, "null"), opened) for c in MAPPED_COLUMNS}
+    taken = {
+        c: _taken(mapped.expressions.get(c, "null"), opened)
+        for c in MAPPED_COLUMNS
+        if c not in IDENTIFIERS
+    }
     kinds = _kinds(con, taken, source.name)
-    texts = {c: f"nullif(trim(try(cast({taken[c]} as varchar))), '')" for c in _TEXT_COLUMNS}
-    anonymous = f"nullif(trim(try(cast({taken['anonymous_id']} as varchar))), '')"
-    knows_anonymous = "anonymous_id" in mapped.expressions
-    if knows_anonymous:
-        texts["user_id"] = f"coalesce({texts['user_id']}, {anonymous})"
+    texts = {c: _text(taken[c]) for c in _TEXT_COLUMNS}
+    ids, who = _identifiers(con, opened, source, mapped)
     told = [name_in_sql(_RAW + name) for name in sorted(mapped.references("event_time"))]
     told_columns = "".join(f", {name}" for name in told)
     time_told = f"nullif(trim(concat_ws(' ', {', '.join(told) or 'null'})), '')"
     properties = _json(taken["properties"]) if "properties" in mapped.expressions else "null::json"
     scope = "null" if source.extracts_overlap else extract_of("line_number")
-    try:
-        con.execute(
-            f"""
-            create or replace temp table judged as
-            with
+    former = mapped.former_event_id
+    query = f"""
+        create or replace temp table judged as
+        with
 
-            canonical as (
-                select
-                    line_number,
-                    {", ".join(f"{text} as {column}" for column, text in texts.items())},
-                    {anonymous if knows_anonymous else "null::varchar"} as anonymous_id,
-                    {utc_in_sql(kinds["event_time"], taken["event_time"], source.name)}
-                        as event_time,
-                    {properties} as properties
-                    {told_columns},
-                from readable
-            )
-
+        canonical as (
             select
-                line_number, user_id, anonymous_id, event_time, event_name, platform, country,
-                app_version, channel, properties,
-                cast(md5(event_id) as uuid) as event_id,
-                case when event_id is null then {_CONTENT.format(scope=scope)} end as content,
-                case
-                    when user_id is null then 'no user id'
-                    -- within a case, so that the text is made of the few times that need it
-                    when event_time is null then coalesce(
-                        'event time not understood: ' || {time_told}, 'no event time'
-                    )
-                    when event_time > $latest then 'event time in the future: ' || event_time
-                    when event_time < timestamp '1990-01-01'
-                        then 'event time before 1990: ' || event_time
-                    when event_name is null then 'no event name'
-                end as reason,
+                line_number,
+                {", ".join(f"{text} as {column}" for column, text in texts.items())},
+                {", ".join(f"{sql} as {name}" for name, sql in ids.items())},
+                {utc_in_sql(kinds["event_time"], taken["event_time"], source.name)}
+                    as event_time,
+                {properties} as properties,
+                {_misfit(typed, mapped)} as misfit
+                {f", {_text(former)} as former_event_id" if former else ""}
+                {told_columns},
+            from readable
+        ),
+
+        identified as (
+            select
+                * exclude ({", ".join(ids)}),
+                {who["user_id"]} as user_id,
+                {who["anonymous_id"]} as anonymous_id,
+                coalesce({", ".join(ids) or "null"}) is not null as has_a_word,
             from canonical
-            """,
-            {"latest": now + timedelta(hours=settings.future_tolerance_hours)},
         )
+
+        select
+            line_number, user_id, anonymous_id, event_time, event_name, platform, country,
+            app_version, channel, properties,
+            cast(md5(event_id) as uuid) as event_id,
+            {"cast(md5(former_event_id) as uuid) as former_event_id," if former else ""}
+            case when event_id is null then {_CONTENT.format(scope=scope)} end as content,
+            user_id is null and has_a_word as is_nameless,
+            -- how far an export reaches is seen by events that nobody can be told of, too
+            case
+                when user_id is null and event_time between timestamp '1990-01-01' and $latest
+                    then event_time
+            end as time_without_user,
+            case
+                when user_id is null then '{_NO_USER}'
+                -- within a case, so that the text is made of the few times that need it
+                when event_time is null then coalesce(
+                    'event time not understood: ' || {time_told}, 'no event time'
+                )
+                when event_time > $latest then 'event time in the future: ' || event_time
+                when event_time < timestamp '1990-01-01'
+                    then 'event time before 1990: ' || event_time
+                when misfit is not null then misfit
+                when event_name is null then 'no event name'
+            end as reason,
+        from identified
+        """
+    given = {"latest": now + timedelta(hours=settings.future_tolerance_hours)}
+    try:
+        try:
+            con.execute(query, given)
+        except duckdb.ConversionException:
+            # DuckDB evaluates what occurs twice before it gets to try(), so that one value that
+            # does not fit fails them all; without that optimisation it is a reject
+            with _every_part_by_itself(con):
+                con.execute(query, given)
     except duckdb.Error as error:
         raise ExtractError(f"{source.name}: cannot be read: {_first_line(error)}") from error
+    _reject_failures(con, source, mapped, taken)
+
+
+@contextmanager
+def _every_part_by_itself(con: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    """Let DuckDB evaluate an expression as often as it is written."""
+    con.execute("set disabled_optimizers = 'common_subexpressions'")
+    try:
+        yield
+    finally:
+        con.execute("reset disabled_optimizers")
+
+
+def _text(expression: str) -> str:
+    return f"nullif(trim(try(cast({expression} as varchar))), '')"
+
+
+def _as_number(typed: Mapping[str, str], column: str) -> str:
+    """A column as expressions see it: of the number type that it has, if it has one."""
+    name = name_in_sql(column)
+    return f"try_cast({name} as {typed[column]})" if column in typed else name
+
+
+def _identifiers(
+    con: duckdb.DuckDBPyConnection, opened: Opened, source: EventSource, mapped: Mapped
+) -> tuple[dict[str, str], dict[str, str]]:
+    """SQL for each alternative of the user's ids by a name, and for the ids out of these names.
+
+    A row's anonymous id is its user where no other alternative is an id.
+    """
+    texts: dict[str, str] = {}
+    found: dict[str, list[str]] = {}
+    for column in IDENTIFIERS:
+        found[column] = []
+        for number, expression in enumerate(mapped.identifiers(column)):
+            name = f"{column}_{number}"
+            taken = _taken(expression, opened)
+            (kind,) = _kinds(con, {column: taken}, source.name).values()
+            text = whole_numbers(con, opened, taken, kind, _text(taken), f"{source.name}: {column}")
+            texts[name] = text
+            found[column].append(
+                identifier_in_sql(name, source.no_ids.also, source.no_ids.allow, mapped.id_prefix)
+            )
+    anonymous = _first_of(found["anonymous_id"])
+    return texts, {
+        "user_id": _first_of([*found["user_id"], *found["anonymous_id"]]),
+        "anonymous_id": anonymous,
+    }
+
+
+def _first_of(ids: Sequence[str]) -> str:
+    return f"coalesce({', '.join(ids)})" if ids else "null::varchar"
+
+
+def _blanked(mapped: Mapped) -> frozenset[str]:
+    """The columns that show who a user is."""
+    return mapped.references("user_id") | mapped.references("anonymous_id")
+
+
+def _misfit(typed: Mapping[str, str], mapped: Mapped) -> str:
+    """SQL that says of a row which value does not fit the type of its column, or null.
+
+    Not of one that expressions name within try_cast only: there null is what was asked for.
+    """
+    blanked = _blanked(mapped)
+    misfits = []
+    for column in sorted(typed):
+        raw = name_in_sql(_RAW + column)
+        value = "" if column in blanked else f" || ': ' || {raw}"
+        words = text_in_sql(f"{column} does not fit as {typed[column]}")
+        # nested: what is within is looked at only where there is no number
+        misfits.append(
+            f"case when {name_in_sql(column)} is null "
+            f"then case when trim({raw}) <> '' then {words}{value} end end"
+        )
+    return f"coalesce({', '.join(misfits)})" if misfits else "null::varchar"
+
+
+def _reject_failures(
+    con: duckdb.DuckDBPyConnection,
+    source: EventSource,
+    mapped: Mapped,
+    taken: Mapping[str, str],
+) -> None:
+    """Reject the rows on which an expression of the sources file fails: null is not what it gave.
+
+    Only rows where it came to nothing are looked at, so that a mapping without failures costs a
+    count. Raises BrokenExtracts where one fails on every row of an extract.
+    """
+    strict = [
+        (column, expression)
+        for column in MAPPED_COLUMNS
+        if column in mapped.given
+        for expression in (
+            mapped.identifiers(column) if column in IDENTIFIERS else (taken[column],)
+        )
+        if not is_bare_column(expression)
+    ]
+    for column, expression in strict:
+        # which of the ids it was that gave nothing, a row does not say
+        lacking = "true" if column in IDENTIFIERS else f"{column} is null"
+        if not con.execute(f"select 1 from judged where {lacking} limit 1").fetchone():
+            continue
+        with _every_part_by_itself(con):
+            con.execute(
+                f"""
+                create or replace temp table failures as
+                select line_number, {_told(mapped, expression)} as told
+                from readable
+                semi join (select line_number from judged where {lacking}) using (line_number)
+                where try(({expression}) is null) is null
+                """
+            )
+        if not con.execute("select 1 from failures limit 1").fetchone():
+            continue
+        _refuse_where_all_fail(con, source, mapped, column, expression)
+        words = column.replace("_", " ")
+        # rows that have a reason already, but for one that says no more, keep it
+        con.execute(
+            f"""
+            update judged
+            set reason = {text_in_sql(f"{words} not understood")} || coalesce(': ' || told, '')
+            from failures
+            where
+                judged.line_number = failures.line_number
+                and (reason is null or reason in ('{_NO_USER}', 'no {words}'))
+            """
+        )
+
+
+def _told(mapped: Mapped, expression: str) -> str:
+    """SQL for what the columns of an expression hold, but for those that show who a user is."""
+    shown = sorted(column_references(expression) - _blanked(mapped))
+    names = ", ".join(f"cast({name_in_sql(_RAW + name)} as varchar)" for name in shown)
+    return f"nullif(left(concat_ws(' ', {names}), 200), '')" if names else "null::varchar"
+
+
+def _refuse_where_all_fail(
+    con: duckdb.DuckDBPyConnection,
+    source: EventSource,
+    mapped: Mapped,
+    column: str,
+    expression: str,
+) -> None:
+    """Raise BrokenExtracts naming the expression that fails on every row of some extracts."""
+    broken = con.execute(
+        f"""
+        select {extract_of("line_number")}, count(*), min(line_number), any_value(told)
+        from judged left join failures using (line_number)
+        group by 1
+        having count(*) > 1 and count(*) = count(failures.line_number)
+        """
+    ).fetchall()
+    if not broken:
+        return
+    reasons = {}
+    for extract_id, rows, line, told in broken:
+        value = f", such as {told!r}" if told else ""
+        reasons[extract_id] = (
+            f"{source.name}: columns.{column}: {expression} fails on all {rows:,} rows{value}"
+            f"{_why(con, mapped, expression, line)}"
+        )
+    raise BrokenExtracts(reasons)
+
+
+def _why(con: duckdb.DuckDBPyConnection, mapped: Mapped, expression: str, line: int) -> str:
+    """What DuckDB says of an expression on one row, unless that could show who a user is."""
+    if column_references(expression) & _blanked(mapped):
+        return ""
+    try:
+        con.execute(f"select ({expression}) from readable where line_number = ?", [line]).fetchone()
+    except duckdb.Error as error:
+        return f": {_first_line(error)}"
+    return ""
 
 
 def keep_rejects(
@@ -137,25 +361,27 @@ def keep_rejects(
     mapped: Mapped,
     members: Collection[str | None],
     now: datetime,
-) -> dict[str, int]:
+) -> dict[str, Rejected]:
     """Keep the rows that cannot be landed; how many they are, by extract.
 
-    ``members`` names each part that is a member of an archive. User ids are blanked.
+    ``members`` names each part that is a member of an archive. User ids are blanked, but for the
+    words that are none.
     """
     # a table of its own, so that DuckDB sees how few they are, and joins accordingly
     con.execute(
         f"""
         create or replace temp table rejected as
-        select line_number, reason from judged where reason is not null
+        select line_number, reason, is_nameless from judged where reason is not null
         union all
-        select line_number, null from {MALFORMED}
+        select line_number, null, false from {MALFORMED}
         """
     )
     if not con.execute("select 1 from rejected limit 1").fetchone():
         return {}
-    blanked = mapped.references("user_id") | mapped.references("anonymous_id")
+    blanked = _blanked(mapped)
     row_as_json = ", ".join(
-        f"{text_in_sql(column)}, {_shown(column, blanked)}" for column in sorted(mapped.needed)
+        f"{text_in_sql(column)}, {_shown(column, blanked, source)}"
+        for column in sorted(mapped.needed)
     )
     con.execute(
         f"""
@@ -178,23 +404,33 @@ def keep_rejects(
         """,
         {"source": source.name, "members": list(members), "now": now},
     )
-    return dict(
-        con.execute(
-            f"select {extract_of('line_number')}, count(*) from rejected group by all"
-        ).fetchall()
-    )
+    counts = con.execute(
+        f"select {extract_of('line_number')}, count(*), count(*) filter (is_nameless) "
+        "from rejected group by all"
+    ).fetchall()
+    return {
+        extract_id: Rejected(rows=rows, nameless=nameless) for extract_id, rows, nameless in counts
+    }
 
 
 def _columns_with_types(
     con: duckdb.DuckDBPyConnection, opened: Opened, mapped: Mapped
 ) -> dict[str, str]:
-    """Of text, the columns that expressions see as numbers: nearly all of their values are."""
+    """The columns of text that expressions see as numbers, with the type that nearly all fit.
+
+    One that expressions name within try_cast only stays text: they type it themselves.
+    """
     if opened.is_typed or not mapped.has_types:
         return {}
-    within = frozenset().union(
-        *(column_references(e) for e in mapped.expressions.values() if not is_bare_column(e))
+    columns = sorted(
+        {
+            column
+            for expression in mapped.evaluated()
+            if not is_bare_column(expression)
+            for column in column_references(expression)
+            if not is_always_tried(expression, column)
+        }
     )
-    columns = sorted(within)
     if not columns:
         return {}
     counts = ", ".join(
@@ -222,7 +458,7 @@ def _columns_with_types(
         present, *survivors = row[position * step : (position + 1) * step]
         for number_type, survived in zip(_NUMBER_TYPES, survivors, strict=True):
             if present and survived >= 0.9 * present:
-                types[column] = f"try_cast({name_in_sql(column)} as {number_type})"
+                types[column] = number_type
                 break
     return types
 
@@ -254,11 +490,13 @@ def _json(expression: str) -> str:
     return f"case when json_valid({text}) then {text}::json else to_json({text}) end"
 
 
-def _shown(column: str, blanked: Collection[str]) -> str:
-    """A column as a reject shows it: not at all if the user id is made of it."""
-    if column in blanked:
-        return f"if({name_in_sql(_RAW + column)} is null, null, '(user)')"
-    return f"cast({name_in_sql(_RAW + column)} as varchar)"
+def _shown(column: str, blanked: Collection[str], source: EventSource) -> str:
+    """A column as a reject shows it: a user's id not at all, a word that is none as it is."""
+    value = f"cast({name_in_sql(_RAW + column)} as varchar)"
+    if column not in blanked:
+        return value
+    identifier = identifier_in_sql(f"trim({value})", source.no_ids.also, source.no_ids.allow)
+    return f"if(({identifier}) is null, {value}, '(user)')"
 
 
 def _first_line(error: Exception) -> str:

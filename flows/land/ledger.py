@@ -21,12 +21,18 @@ from flows.land.snapshots import mark_unchanged
 
 @dataclass(frozen=True, kw_only=True)
 class Landed:
-    """What landing one extract came to; times are naive UTC."""
+    """What landing one extract came to; times are naive UTC.
+
+    ``rows_unlike`` of its duplicates differ in user, name or time from the event that is kept.
+    ``rows_nameless`` of the rejected ones say that they are nobody's, by a word that is no id.
+    """
 
     rows_seen: int
     rows_landed: int
     rows_rejected: int
     rows_duplicate: int
+    rows_unlike: int = 0
+    rows_nameless: int = 0
     min_event_time: datetime | None = None
     max_event_time: datetime | None = None
     reaches: datetime | None = None
@@ -112,6 +118,8 @@ def _row(
         "rows_landed": outcome.rows_landed,
         "rows_rejected": outcome.rows_rejected,
         "rows_duplicate": outcome.rows_duplicate,
+        "rows_unlike": outcome.rows_unlike,
+        "rows_nameless": outcome.rows_nameless,
         "min_event_time": outcome.min_event_time,
         "max_event_time": outcome.max_event_time,
         "reaches": outcome.reaches,

@@ -141,6 +141,23 @@ PROVOCATIONS = [
     ),
     (
         "raw_events",
+        "no user has an improbable share of an extract's events",
+        MANY_EVENTS + "update raw.app_events set user_key = md5('0')::uuid"
+        " where event_time < '2024-01-01 00:05:00'",
+    ),
+    (
+        "raw_events",
+        "no user has an improbable share of the ids",
+        "insert into raw.identity_links select 'alpha', uuid(), md5('0')::uuid, 'first',"
+        " timestamp '2024-01-01', 'e1' from range(10)",
+    ),
+    (
+        "raw_events",
+        "dropped duplicates are like",
+        "update raw.extracts set rows_unlike = 1, rows_duplicate = 1 where kind = 'events'",
+    ),
+    (
+        "raw_events",
         "at most 1 %",
         "update raw.app_events set event_time = '1970-01-20' where platform = 'android'",
     ),

@@ -42,7 +42,7 @@ def test_crlf_trailing_commas_and_quoted_newlines(
         "🦄 emoji",
         "%_*?[x]",
         "x" * 10_000,
-        "null",
+        "nullable",
         "' or 1=1 --",
         "{'json': 1}",
         "\u202egnirts",

@@ -1,0 +1,119 @@
+"""Ids that an exporter's type has made into floats: 101.0 is 101, and lost digits are refused."""
+
+from __future__ import annotations
+
+import duckdb
+
+from flows.errors import BrokenExtracts
+from flows.formats.reading import Opened, line_of, part_of
+from flows.sql import text_in_sql
+
+_SAMPLE_ROWS = 2_000
+"""Rows of each part looked at first, spread over all of it."""
+
+_EXACT = {"FLOAT": 2**24, "DOUBLE": 2**53}
+"""Whole numbers from which on a float type does not hold every one."""
+
+_WHOLE = r"[+-]?\d+\.0"
+_SCIENTIFIC = r"[+-]?\d+\.\d+[eE]\+\d+"
+_NOTHING = ("nan", "null", "none", "na", "n/a", r"\n", "inf", "-inf")
+"""What a column of floats may hold beside numbers."""
+
+
+def whole_numbers(
+    con: duckdb.DuckDBPyConnection,
+    opened: Opened,
+    expression: str,
+    kind: str,
+    text: str,
+    what: str,
+) -> str:
+    """SQL for the ids of ``expression``, of SQL type ``kind``, as ``text`` without ".0".
+
+    Text is a name, and 1.10 stays; but a part in which every id is a whole number with ".0" was a
+    column of floats before it was text. Raises BrokenExtracts where floats of an extract are so
+    large that several ids may have become one. ``what`` names source and column in the message.
+    """
+    if kind in _EXACT:
+        _refuse_lost_digits(con, f"abs({expression}) >= {_EXACT[kind]}", what, kind.lower())
+        return f"regexp_replace({text}, '\\.0+$', '')"
+    if kind.startswith("DECIMAL") and not kind.endswith(",0)"):
+        return f"regexp_replace({text}, '\\.0+$', '')"
+    if kind != "VARCHAR":
+        return text
+    parts = _parts_of_floats(con, opened, text)
+    if not parts:
+        return text
+    listed = ", ".join(map(str, parts))
+    here = f"list_contains([{listed}], {part_of('line_number')})"
+    large = f"abs(try_cast({text} as double)) >= {_EXACT['DOUBLE']}"
+    rounded = f"regexp_full_match({text}, '{_SCIENTIFIC}')"
+    _refuse_lost_digits(
+        con, f"{here} and ({large} or {rounded})", what, "number with a decimal point"
+    )
+    return f"case when {here} and ends_with({text}, '.0') then {text}[:-3] else {text} end"
+
+
+def _parts_of_floats(con: duckdb.DuckDBPyConnection, opened: Opened, text: str) -> list[int]:
+    """The parts in which all ids are floats written as text: by a sample, then by every row."""
+    sampled = f"""
+        where {line_of("line_number")} % (
+            select 1 + max({line_of("line_number")}) // {_SAMPLE_ROWS} from {opened.rows}
+        ) = 0
+        or {line_of("line_number")} <= 100
+    """
+    likely = _all_floats(con, text, sampled)
+    if not likely:
+        return []
+    listed = ", ".join(map(str, likely))
+    return _all_floats(con, text, f"where {part_of('line_number')} in ({listed})")
+
+
+def _all_floats(con: duckdb.DuckDBPyConnection, text: str, where: str) -> list[int]:
+    nothing = ", ".join(map(text_in_sql, _NOTHING))
+    rows = con.execute(
+        f"""
+        select part
+        from (
+            select {part_of("line_number")} as part, {text} as id
+            from readable
+            {where}
+        )
+        where id is not null and not list_contains([{nothing}], lower(id))
+        group by part
+        having
+            bool_and(
+                regexp_full_match(id, '{_WHOLE}|{_SCIENTIFIC}')
+                or regexp_full_match(id, '[+-]?\\d+')
+            )
+            and bool_or(not regexp_full_match(id, '[+-]?\\d+'))
+            -- whole numbers beside 1.0 are names such as versions; beside 1.2E+15 a spreadsheet's
+            and (
+                bool_or(regexp_full_match(id, '{_SCIENTIFIC}'))
+                or not bool_or(regexp_full_match(id, '[+-]?\\d+'))
+            )
+        order by part
+        """
+    ).fetchall()
+    return [part for (part,) in rows]
+
+
+def _refuse_lost_digits(con: duckdb.DuckDBPyConnection, where: str, what: str, kind: str) -> None:
+    """Raise BrokenExtracts where rows have ids that the float type cannot hold exactly."""
+    found = con.execute(
+        f"""
+        select getvariable('extract_ids')[{part_of("line_number")} + 1], count(*)
+        from readable
+        where {where}
+        group by 1
+        """
+    ).fetchall()
+    if found:
+        raise BrokenExtracts(
+            {
+                extract_id: f"{what}: {rows:,} ids are too large for a {kind}: their last digits "
+                "are lost, and several users may have become one. Export the column as a whole "
+                "number or as text."
+                for extract_id, rows in found
+            }
+        )

@@ -4,6 +4,11 @@ from __future__ import annotations
 
 from flows.formats.vendor_format import EventFormat
 
+# merging users changes distinct_id in later exports of the same event, this one stays
+_DISTINCT_ID = """coalesce(
+    properties->>'$."$distinct_id_before_identity"', properties->>'$.distinct_id'
+)"""
+_INSERT_ID = """properties->>'$."$insert_id"'"""
 _SECONDS = "(properties->>'$.time')::double"
 
 MIXPANEL = EventFormat(
@@ -22,7 +27,10 @@ MIXPANEL = EventFormat(
             {{timezone}}, to_timestamp({_SECONDS}) at time zone 'UTC'
         )""",
         "event_name": "event",
-        "event_id": """properties->>'$."$insert_id"'""",
+        # an $insert_id tells repeats of one event apart, not events of several users
+        "event_id": f"""case when {_INSERT_ID} is not null then concat_ws(
+            chr(31), {_INSERT_ID}, {_DISTINCT_ID}, event, properties->>'$.time'
+        ) end""",
         "platform": """properties->>'$."$os"'""",
         "country": "properties->>'$.mp_country_code'",
         "app_version": """properties->>'$."$app_version_string"'""",
@@ -33,4 +41,6 @@ MIXPANEL = EventFormat(
     marks=frozenset({"event", "properties"}),
     merges="first",
     takes_timezone=True,
+    id_prefix="$device:",
+    former_event_id=_INSERT_ID,
 )

@@ -13,7 +13,10 @@ POSTHOG = EventFormat(
         "anonymous_id": "distinct_id",
         "event_time": '"timestamp"',
         "event_name": "event",
-        "event_id": "uuid",
+        # PostHog's own table keeps one row of these together
+        "event_id": """case when uuid is not null then concat_ws(
+            chr(31), uuid, distinct_id, event, left("timestamp", 10)
+        ) end""",
         "platform": """properties->>'$."$os"'""",
         "country": """properties->>'$."$geoip_country_code"'""",
         "app_version": """properties->>'$."$app_version"'""",
@@ -23,4 +26,5 @@ POSTHOG = EventFormat(
     required=frozenset({"event", "distinct_id", "timestamp"}),
     marks=frozenset({"uuid", "event", "distinct_id", "person_id", "timestamp"}),
     merges="last",
+    former_event_id="uuid",
 )

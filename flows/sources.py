@@ -220,7 +220,7 @@ def _as_written(value: Any) -> Any:
     return str(value) if isinstance(value, int | float) else value
 
 
-Word = Annotated[str, BeforeValidator(_as_written), Field(min_length=1)]
+Word = Annotated[str, Field(min_length=1), BeforeValidator(_as_written)]
 
 
 class NoIds(_Strict):

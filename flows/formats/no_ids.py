@@ -59,7 +59,7 @@ def identifier_in_sql(
     longest = max(15, *(len(word.encode()) for word in words))
     bare = text
     if prefix:
-        rest = f"substr({text}, {len(prefix) + 1})"
+        rest = f"trim(substr({text}, {len(prefix) + 1}))"
         bare = f"case when starts_with({text}, {text_in_sql(prefix)}) then {rest} else {text} end"
     listed = ", ".join(map(text_in_sql, words))
     beginnings = ", ".join(map(text_in_sql, _ZERO_BEGINNINGS))

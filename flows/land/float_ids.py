@@ -35,7 +35,12 @@ def whole_numbers(
     large that several ids may have become one. ``what`` names source and column in the message.
     """
     if kind in _EXACT:
-        _refuse_lost_digits(con, f"abs({expression}) >= {_EXACT[kind]}", what, kind.lower())
+        _refuse_lost_digits(
+            con,
+            f"isfinite({expression}) and abs({expression}) >= {_EXACT[kind]}",
+            what,
+            kind.lower(),
+        )
         return f"regexp_replace({text}, '\\.0+$', '')"
     if kind.startswith("DECIMAL") and not kind.endswith(",0)"):
         return f"regexp_replace({text}, '\\.0+$', '')"
@@ -46,7 +51,8 @@ def whole_numbers(
         return text
     listed = ", ".join(map(str, parts))
     here = f"list_contains([{listed}], {part_of('line_number')})"
-    large = f"abs(try_cast({text} as double)) >= {_EXACT['DOUBLE']}"
+    number = f"try_cast({text} as double)"
+    large = f"(isfinite({number}) and abs({number}) >= {_EXACT['DOUBLE']})"
     rounded = f"regexp_full_match({text}, '{_SCIENTIFIC}')"
     _refuse_lost_digits(
         con, f"{here} and ({large} or {rounded})", what, "number with a decimal point"

@@ -109,6 +109,9 @@ def judge_rows(
     kinds = _kinds(con, taken, source.name)
     texts = {c: _text(taken[c]) for c in _TEXT_COLUMNS}
     ids, who = _identifiers(con, opened, source, mapped)
+    if "event_id" in mapped.given:  # their text stays: by it they are recognised in other extracts
+        what = f"{source.name}: event_id"
+        whole_numbers(con, opened, taken["event_id"], kinds["event_id"], texts["event_id"], what)
     told = [name_in_sql(_RAW + name) for name in sorted(mapped.references("event_time"))]
     told_columns = "".join(f", {name}" for name in told)
     time_told = f"nullif(trim(concat_ws(' ', {', '.join(told) or 'null'})), '')"
@@ -155,7 +158,7 @@ def judge_rows(
                     then event_time
             end as time_without_user,
             case
-                when user_id is null then '{_NO_USER}'
+                when user_id is null then coalesce(misfit, '{_NO_USER}')
                 -- within a case, so that the text is made of the few times that need it
                 when event_time is null then coalesce(
                     'event time not understood: ' || {time_told}, 'no event time'

@@ -13,7 +13,7 @@ ZONES = (
 _SPELLED = (
     r"^\s*(\d[\d/.-]*[T ]+\d{1,2}:\d{2}(?::\d{2})?(?:[.,]\d+)?)"
     r"\s*(?:UTC|GMT|Z|z)?\s*"
-    r"(?:([+-])(\d{1,2}):?(\d{2})?(?::00)?)?"
+    r"(?:([+-])(?:(\d{2})(\d{2})|(\d{1,2})(?::(\d{2})(?::00)?)?))?"
     r"\s*\[?([A-Za-z_]+/[A-Za-z0-9_/+-]+)?\]?\s*$"
 )
 
@@ -21,7 +21,8 @@ _SPELLED = (
 def utc_in_sql(kind: str, expression: str, source: str) -> str:
     """SQL that gives naive UTC from an expression of SQL type ``kind``, or null.
 
-    Text without a zone is taken as UTC. Offsets reach from -14:00 to +14:00; zones by name are
+    Text without a zone is taken as UTC. Offsets reach from -14:00 to +14:00, as +H, +HH, +HHMM or
+    +HH:MM; +518:00 is none. Zones by name are
     those of the IANA database; abbreviations such as IST, which mean several zones, give null.
     Raises ExtractError naming the source where the type is not a time.
     """
@@ -31,9 +32,9 @@ def utc_in_sql(kind: str, expression: str, source: str) -> str:
     if kind.startswith("TIMESTAMP") or kind == "DATE":
         return f"cast({tried} as timestamp)"
     if kind == "VARCHAR":
-        # an offset is within the last nine characters; without one the plain cast does, which is
-        # six times as fast; the other spellings are looked at only where it gives null
-        end = f"right({tried}, 9)"
+        # a sign after the date is an offset's; without one the plain cast does, which is six times
+        # as fast; the other spellings are looked at only where it gives null
+        end = f"substr({tried}, 11)"
         return f"""
             coalesce(
                 case
@@ -51,13 +52,13 @@ def utc_in_sql(kind: str, expression: str, source: str) -> str:
 
 def _spelled(text: str) -> str:
     """DuckDB's own cast takes +27:00 for an offset, and a name in one row for that of others."""
-    groups = "['at', 'sign', 'hours', 'minutes', 'zone']"
+    groups = "['at', 'sign', 'hh', 'mm', 'hours', 'minutes', 'zone']"
     told = f"regexp_extract({text}, {text_in_sql(_SPELLED)}, {groups})"
     local = "try_cast(replace(told_time.at, ',', '.') as timestamp)"
-    minutes = (
-        "(if(told_time.sign = '-', -1, 1) * "
-        "(60 * told_time.hours::int + coalesce(try_cast(told_time.minutes as int), 0)))"
-    )
+    # groups that are not there are ''
+    hours = "coalesce(try_cast(told_time.hh as int), try_cast(told_time.hours as int))"
+    minutes = "coalesce(try_cast(told_time.mm as int), try_cast(told_time.minutes as int), 0)"
+    offset = f"(60 * {hours} + {minutes})"
     return f"""
         list_transform([{told}], lambda told_time:
             case
@@ -66,9 +67,8 @@ def _spelled(text: str) -> str:
                     try_cast(if(length(trim({text})) <= 10, {text}, null) as timestamp)
                 when told_time.sign <> '' then
                     if(
-                        told_time.hours::int <= 14
-                        and coalesce(try_cast(told_time.minutes as int), 0) < 60,
-                        {local} - to_minutes({minutes}),
+                        {minutes} < 60 and {offset} <= 14 * 60,
+                        {local} - to_minutes(if(told_time.sign = '-', -1, 1) * {offset}),
                         null
                     )
                 when told_time.zone = '' then {local}

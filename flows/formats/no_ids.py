@@ -67,8 +67,12 @@ def identifier_in_sql(
     if kept := ", ".join(text_in_sql(word) for word in sorted(allowed)):
         zeros += f" and not list_contains([{kept}], lower({bare}))"
     # a list, not IN: of that DuckDB makes a join with all rows
+    numbers = f"when {bare} >= '1' and {bare} < ':' then {text}"  # no word begins with a digit
+    if any(word[:1].isdigit() for word in words):
+        numbers = ""
     return f"""
         case
+            {numbers}
             when strlen({bare}) <= {longest}
                 then case
                     when list_contains([{listed}], lower({bare})) then null

@@ -156,6 +156,21 @@ def _recognise_former_ids(con: duckdb.DuckDBPyConnection, source: EventSource) -
         set variable last_event = (select max(event_time) from judged where reason is null)
         """
     )
+    landed = con.execute(
+        """
+        select 1
+        from raw.app_events
+        where
+            app_id = $app_id
+            and event_time between getvariable('first_event') and getvariable('last_event')
+        union all
+        select 1 from raw.pruned_event_ids where app_id = $app_id
+        limit 1
+        """,
+        {"app_id": source.app_id},
+    ).fetchone()
+    if landed is None:
+        return
     con.execute(
         """
         update judged set event_id = judged.former_event_id

@@ -62,12 +62,13 @@ def whole_numbers(
 
 def _parts_of_floats(con: duckdb.DuckDBPyConnection, opened: Opened, text: str) -> list[int]:
     """The parts in which all ids are floats written as text: by a sample, then by every row."""
-    sampled = f"""
-        where {line_of("line_number")} % (
-            select 1 + max({line_of("line_number")}) // {_SAMPLE_ROWS} from {opened.rows}
-        ) = 0
-        or {line_of("line_number")} <= 100
-    """
+    row = con.execute(
+        f"select 1 + max({line_of('line_number')}) // {_SAMPLE_ROWS} from {opened.rows}"
+    ).fetchone()
+    # a number, not a subquery: with it every row would be looked at before it is left out
+    step = row[0] if row and row[0] else 1
+    line = line_of("line_number")
+    sampled = f"where {line} % {step} = 0 or {line} <= 100"
     likely = _all_floats(con, text, sampled)
     if not likely:
         return []
@@ -82,8 +83,8 @@ def _all_floats(con: duckdb.DuckDBPyConnection, text: str, where: str) -> list[i
         select part
         from (
             select {part_of("line_number")} as part, {text} as id
-            from readable
-            {where}
+            -- the limit keeps DuckDB from evaluating the ids before it leaves out rows
+            from (from readable {where} limit {2**62})
         )
         where id is not null and not list_contains([{nothing}], lower(id))
         group by part

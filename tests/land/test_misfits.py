@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from typing import Any
 
 import duckdb
@@ -16,7 +15,7 @@ from flows.errors import ExtractError
 from flows.settings import Settings
 from tests.land.conftest import Land
 
-TOLD = {"user_id": "who", "event_time": "at", "event_name": "'open'"}
+TOLD: dict[str, str] = {"user_id": "who", "event_time": "at", "event_name": "'open'"}
 ROWS = [(f"u{n}", f"2026-01-05T10:{n:02}:00Z", str(n)) for n in range(1, 41)]
 
 
@@ -55,7 +54,7 @@ def rejects(con: duckdb.DuckDBPyConnection) -> list[tuple[Any, ...]]:
 def test_a_value_that_does_not_fit_is_a_reject(
     con: duckdb.DuckDBPyConnection,
     land: Land,
-    columns: Mapping[str, str],
+    columns: dict[str, str],
     reason: str | None,
     type: str,
 ) -> None:
@@ -83,7 +82,7 @@ def test_a_value_that_does_not_fit_is_a_reject(
 def test_a_null_that_was_asked_for_lands(
     con: duckdb.DuckDBPyConnection,
     land: Land,
-    columns: Mapping[str, str],
+    columns: dict[str, str],
     landed: int,
     rejected: int,
 ) -> None:
@@ -117,7 +116,7 @@ def test_a_user_s_own_id_is_not_in_the_reason(con: duckdb.DuckDBPyConnection, la
     ],
 )
 def test_an_expression_that_fails_on_all_rows_is_named(
-    con: duckdb.DuckDBPyConnection, land: Land, columns: Mapping[str, str], message: str
+    con: duckdb.DuckDBPyConnection, land: Land, columns: dict[str, str], message: str
 ) -> None:
     rows = [("u1", "2026-01-05", "iOS"), ("u2", "2026-01-05", "web")]
     with pytest.raises(ExtractError) as caught:

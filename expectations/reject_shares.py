@@ -21,6 +21,7 @@ def reject_shares(row: str, meaning: str) -> tuple[Check, ...]:
 
     ``row`` is what a row is called here, ``meaning`` says what is lost with one.
     """
+    nameless = " Rows that say that they are nobody's (undefined, \\N) only warn."
     counts = "select distinct extract_id, rows_rejected as unexpected_count, rows_seen"
     return (
         critical(
@@ -32,7 +33,7 @@ def reject_shares(row: str, meaning: str) -> tuple[Check, ...]:
         critical(
             "the share of an extract's rows that are rejected is below its source's critical one",
             f"{meaning} The source's rejects.critical says how many are too many: by default 50 %."
-            " Rows that say themselves that they are nobody's (undefined, \\N) only warn.",
+            + (nameless if row == "event" else ""),
             f"{counts}, reject_share_critical from {{batch}}"
             " where rows_broken > reject_share_critical * rows_seen"
             " and rows_landed + rows_duplicate > 0",

@@ -31,6 +31,7 @@ from pydantic import (
 from flows.errors import ConfigurationError
 from flows.formats.event_formats import EVENT_FORMATS
 from flows.formats.no_ids import is_no_id
+from flows.formats.numbers import Marks
 from flows.formats.report_formats import INSTALL_FORMATS, REVIEW_FORMATS
 from flows.outlook.rules import VerdictRules
 from flows.unique_keys import load_yaml
@@ -242,6 +243,33 @@ class NoIds(_Strict):
             if not is_no_id(word):
                 raise ValueError(f"allow: {word!r} is not on the list: it is an id as it is")
         return self
+
+
+class Numbers(_Strict):
+    """How an export writes numbers: the sign between thousands (by default none) and of decimals.
+
+    A space stands for the narrow and the unbreakable one as well, an apostrophe for the curly one.
+    """
+
+    thousands: Literal["", ".", ",", " ", "'"] = ""
+    decimal: Literal[".", ","] = "."
+
+    @model_validator(mode="before")
+    @classmethod
+    def _decimal_is_the_other_one(cls, value: Any) -> Any:
+        if isinstance(value, dict) and value.get("thousands") == "." and "decimal" not in value:
+            return value | {"decimal": ","}
+        return value
+
+    @model_validator(mode="after")
+    def _are_distinct(self) -> Numbers:
+        if self.thousands == self.decimal:
+            raise ValueError(f"{self.decimal!r} cannot stand for thousands and for decimals")
+        return self
+
+    @property
+    def marks(self) -> Marks:
+        return Marks(thousands=self.thousands, decimal=self.decimal)
 
 
 class Storage(_Strict):
@@ -502,6 +530,7 @@ class ChartFiles(FileSource):
     kind: ClassVar[str] = "ranks"
 
     format: Literal["apple_rss", "itunes_rss", "custom"]
+    numbers: Numbers = Numbers()
 
     @model_validator(mode="after")
     def _mapping_is_complete(self) -> ChartFiles:
@@ -514,6 +543,8 @@ class InstallFiles(FileSource):
     """A store's reports of downloads and installs in files; apps are told by their store ids."""
 
     kind: ClassVar[str] = "installs"
+
+    numbers: Numbers = Numbers()
 
     @model_validator(mode="after")
     def _mapping_is_complete(self) -> InstallFiles:
@@ -529,6 +560,8 @@ class ReviewFiles(FileSource):
     """Reviews that users wrote in a store, in files."""
 
     kind: ClassVar[str] = "reviews"
+
+    numbers: Numbers = Numbers()
 
     @model_validator(mode="after")
     def _mapping_is_complete(self) -> ReviewFiles:
@@ -760,6 +793,7 @@ def _keys_at(location: tuple[str | int, ...]) -> list[str]:
         "storage": Storage,
         "rejects": RejectShares,
         "no_ids": NoIds,
+        "numbers": Numbers,
         "brackets": Brackets,
         "verdict": VerdictRules,
         "land": Land,

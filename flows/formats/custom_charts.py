@@ -9,13 +9,12 @@ import duckdb
 from flows.errors import ExtractError
 from flows.extract.unpack import Part
 from flows.formats.mapping import mapping_in_sql
+from flows.formats.numbers import whole_number_in_sql
 from flows.formats.reading import first_line_of, open_parts
+from flows.land.times import ZONES, utc_in_sql
 from flows.sources import CHART_COLUMNS, ChartFiles
 
 _TYPES = {
-    "rank": "try_cast({} as integer)",
-    "snapshot_at": "try_cast({} as timestamptz) at time zone 'UTC'",
-    "feed_updated_at": "try_cast({} as timestamptz) at time zone 'UTC'",
     "store": "lower({})",
     "storefront": "lower({})",
 }
@@ -31,10 +30,13 @@ def read_custom(con: duckdb.DuckDBPyConnection, parts: Sequence[Part], source: C
     assert source.reader is not None  # format: custom has one, sources.py sees to it
     mapping = mapping_in_sql(source)
     rows = open_parts(con, parts, source.reader, mapping.needed, mapping.required).rows
-    mapped = ", ".join(
-        f"{_TYPES.get(column, '{}').format(_tried(mapping.expressions, column))} as {column}"
-        for column in CHART_COLUMNS
-    )
+    typed = {c: _TYPES.get(c, "{}").format(_tried(mapping.expressions, c)) for c in CHART_COLUMNS}
+    whole = whole_number_in_sql(typed["rank"], source.numbers.marks)
+    typed["rank"] = f"try_cast({whole} as integer)"
+    con.execute(ZONES)
+    for moment in ("snapshot_at", "feed_updated_at"):
+        typed[moment] = utc_in_sql("VARCHAR", typed[moment], source.name)
+    mapped = ", ".join(f"{typed[column]} as {column}" for column in CHART_COLUMNS)
     try:
         con.execute(
             f"insert into chart_entries by name select line_number, {mapped} from {rows} as records"

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from flows.formats.event_formats import EVENT_FORMATS
+from flows.formats.mapping import column_references
+from flows.formats.numbers import guess_marks
 from flows.formats.report_formats import INSTALL_FORMATS, REVIEW_FORMATS
 from flows.formats.vendor_format import VendorFormat
 from flows.inspect.guesses import CHART_NAMES, EVENT_NAMES, matching, time_expression
 from flows.inspect.looking import Column, Look
+from flows.sources import INSTALL_COUNTS
 
 _SECTIONS = (
     ("events", EVENT_FORMATS),
@@ -60,10 +63,42 @@ def _vendors(look: Look) -> Proposal | None:
         notes.append(
             "Projects from before 2023 export their own time zone: add export_timezone: ZONE."
         )
+    options: dict[str, Any] = {}
     if section == "installs":
         notes.append("Apps are told by store_ids: {apple: …, google: …} of their entry in apps.")
+        options, more = number_marks(look, _counts(form))
+        notes += more
     return Proposal(
-        section=section, format=form.name, title=form.title, options={}, notes=tuple(notes)
+        section=section, format=form.name, title=form.title, options=options, notes=tuple(notes)
+    )
+
+
+def _counts(form: VendorFormat) -> frozenset[str]:
+    """The columns of which a report's counts are made."""
+    counts = [form.columns[count] for count in INSTALL_COUNTS if count in form.columns]
+    return frozenset().union(*(column_references(expression) for expression in counts))
+
+
+def number_marks(look: Look, columns: Collection[str]) -> tuple[dict[str, Any], list[str]]:
+    """The option ``numbers`` for columns of whole numbers, and a note; neither where none is due.
+
+    Columns are told apart without regard to case.
+    """
+    asked = {column.lower() for column in columns}
+    values = [
+        value for column in look.columns if column.name.lower() in asked for value in column.values
+    ]
+    marks = guess_marks(values)
+    if marks is None:
+        return {}, []
+    sample = next(value for value in values if guess_marks([value]) is not None)
+    words = f"{marks.thousands!r} for thousands, " if marks.thousands else ""
+    return (
+        {"numbers": {"thousands": marks.thousands, "decimal": marks.decimal}},
+        [
+            f"Numbers such as {sample} are taken to be written with {words}{marks.decimal!r} for "
+            "decimals: correct numbers if they are not."
+        ],
     )
 
 
@@ -163,13 +198,13 @@ def _likely_times(look: Look, found: dict[str, Column]) -> list[Column]:
 
 def _chart(look: Look, found: dict[str, Column]) -> Proposal:
     columns = {key: column.expression for key, column in found.items()}
-    notes = []
     if "snapshot_at" in found:
         column = found["snapshot_at"]
         columns["snapshot_at"] = time_expression(column.values, column.expression) or (
             column.expression
         )
     ids = found["store_app_id"].values
+    options, notes = number_marks(look, [found["rank"].name])
     if "store" not in columns:
         google = sum(bool(re.fullmatch(r"[a-zA-Z]\w*(\.\w+)+", value)) for value in ids)
         columns["store"] = "'google'" if ids and google > len(ids) / 2 else "'apple'"
@@ -187,7 +222,7 @@ def _chart(look: Look, found: dict[str, Column]) -> Proposal:
         section="ranks",
         format="custom",
         title=_words(look),
-        options={"reader": _reader(look), "columns": columns},
+        options={"reader": _reader(look), "columns": columns, **options},
         notes=tuple(notes),
     )
 

@@ -11,6 +11,7 @@ from flows.errors import ExtractError
 from flows.extract.found import Extract
 from flows.extract.unpack import Part, Stream, local_only, unpacked
 from flows.formats.mapping import Mapped, mapping_in_sql
+from flows.formats.numbers import Marks, whole_number_in_sql
 from flows.formats.reading import MALFORMED, first_line_of, line_of, open_parts, part_of
 from flows.formats.report_formats import INSTALL_FORMATS, REVIEW_FORMATS
 from flows.formats.sniffing import reader_of
@@ -89,6 +90,7 @@ def _judge(
     )
     shown = ", ".join(f"{text_in_sql(c)}, {name_in_sql(c)}" for c in sorted(mapped.needed))
     moment = "install_date" if installs else "reviewed_at"
+    stars = "null::bigint" if installs else whole_number_in_sql("rating", source.numbers.marks)
     con.execute(ZONES)
     try:
         con.execute(
@@ -106,7 +108,8 @@ def _judge(
                 select
                     * replace ({utc_in_sql("VARCHAR", moment, source.name)} as {moment}),
                     {moment} as moment_told,
-                    {_counted() if installs else "null::bigint[]"} as counts,
+                    {_counted(source.numbers.marks) if installs else "null::bigint[]"} as counts,
+                    {stars} as stars,
                 from told
             )
 
@@ -119,14 +122,19 @@ def _judge(
         raise ExtractError(f"{source.name}: cannot be read: {first_line_of(error)}") from error
 
 
-def _counted() -> str:
+def _counted(marks: Marks) -> str:
     """SQL for the counts as numbers, in the order of INSTALL_COUNTS."""
-    numbers = ", ".join(f"try_cast(try_cast({c} as double) as bigint)" for c in INSTALL_COUNTS)
-    return f"[{numbers}]"
+    return f"[{', '.join(whole_number_in_sql(count, marks) for count in INSTALL_COUNTS)}]"
 
 
 def _install_reason() -> str:
     told = ", ".join(INSTALL_COUNTS)
+    # each count of a row by itself: one that is understood does not make up for one that is not
+    misread = ", ".join(
+        f"if({count} is not null and counts[{n}] is null, {count}, null)"
+        for n, count in enumerate(INSTALL_COUNTS, 1)
+    )
+    misread = f"nullif(concat_ws('; ', {misread}), '')"
     return f"""
         case
             when store is null then 'no store'
@@ -137,8 +145,9 @@ def _install_reason() -> str:
             when install_date < timestamp '2008-01-01' then 'day before there were app stores: '
                 || moment_told
             when coalesce({told}) is null then 'no count of a known kind'
-            when coalesce({", ".join(f"counts[{n}]" for n, _ in enumerate(INSTALL_COUNTS, 1))})
-                is null then 'count not understood: ' || concat_ws(', ', {told})
+            when {misread} is not null and regexp_matches({misread}, '[0-9]')
+                then 'count is no whole number: ' || {misread}
+            when {misread} is not null then 'count not understood: ' || {misread}
         end
     """
 
@@ -148,7 +157,7 @@ def _review_reason() -> str:
         case
             when review_id is null then 'no review id'
             when rating is null then 'not a review: no rating'
-            when try_cast(rating as integer) is null or rating::integer not between 1 and 5
+            when stars is null or stars not between 1 and 5
                 then 'rating not understood: ' || rating
             when store_app_id is null then 'no app id'
             when moment_told is null then 'no time'
@@ -245,7 +254,7 @@ def _insert_reviews(
             insert into raw.app_reviews by name
             select
                 $source as source, lower(store) as store, store_app_id,
-                lower(storefront) as storefront, review_id, rating::integer as rating, app_version,
+                lower(storefront) as storefront, review_id, stars::integer as rating, app_version,
                 title, body,
                 case when author is not null then cast(
                     sha256(concat_ws(chr(31), getvariable('user_key'), 'review', author))[:32]

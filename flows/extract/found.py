@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 
+from flows.extract.survey import Survey
+
 Head = bytes  # a class with a field named bytes cannot say bytes
 
 HEAD_BYTES = 64 * 1024
@@ -38,7 +40,7 @@ class Extract:
 
     ``location`` is what DuckDB reads, a local path or a remote URI. ``modified_at`` is naive UTC;
     ``checksum`` is the SHA-256 of the bytes, in hex. ``head`` are the first of them; ``problem`` is
-    what was found wrong with them as they went by.
+    what was found wrong with them as they went by, ``survey`` counts the lines of a remote text.
     """
 
     source: str
@@ -52,6 +54,7 @@ class Extract:
     etag: str | None = None
     head: Head = b""
     problem: str | None = None
+    survey: Survey | None = None
 
     @property
     def extract_id(self) -> str:

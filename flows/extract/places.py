@@ -14,6 +14,8 @@ import duckdb
 from flows.errors import AfterhypeError, ExtractError
 from flows.extract.files import filled, list_files
 from flows.extract.found import HEAD_BYTES, Extract, Found
+from flows.extract.survey import Survey
+from flows.extract.unpack import GZIP, ZSTD
 from flows.settings import Settings
 from flows.sources import FileSource
 
@@ -91,16 +93,21 @@ class Places:
         remote = None if found.is_local else self._remote(found.uri)
         chunks = remote.stream(found.uri) if remote else _chunks(Path(found.uri))
         digest = hashlib.sha256()
-        whole = _Gzip() if remote and found.name.endswith(".gz") else None
+        whole: _Gzip | None = None
+        survey: Survey | None = None
         head = b""
         size = 0
         for chunk in chunks:
+            if remote and not head:
+                whole = _Gzip() if chunk.startswith(GZIP) else None
+                survey = Survey() if not chunk.startswith((ZSTD, b"PAR1", b"PK")) else None
             digest.update(chunk)
             size += len(chunk)
             if len(head) < HEAD_BYTES:
                 head += chunk[: HEAD_BYTES - len(head)]
-            if whole:
-                whole.feed(chunk)
+            text = whole.feed(chunk) if whole else chunk
+            if survey:
+                survey.feed(text)
         return Extract(
             source=self._source.name,
             kind=self._source.kind,
@@ -113,6 +120,7 @@ class Places:
             etag=found.etag,
             head=head,
             problem=whole.problem() if whole else None,
+            survey=survey,
         )
 
 
@@ -123,15 +131,18 @@ class _Gzip:
         self._member = zlib.decompressobj(31)
         self._error: str | None = None
 
-    def feed(self, chunk: bytes) -> None:
+    def feed(self, chunk: bytes) -> bytes:
+        """Take the next bytes; what is packed in them."""
+        text = b""
         try:
             while chunk and self._error is None:
-                self._member.decompress(chunk)
+                text += self._member.decompress(chunk)
                 chunk = self._member.unused_data
                 if self._member.eof and chunk:
                     self._member = zlib.decompressobj(31)
         except zlib.error as error:
             self._error = f"not a whole gzip file: {error}"
+        return text
 
     def problem(self) -> str | None:
         return self._error or (None if self._member.eof else "the gzip file is cut off")

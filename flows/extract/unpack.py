@@ -1,4 +1,7 @@
-"""Take extracts apart into parts that DuckDB can read: zip members, text of other encodings."""
+"""Take extracts apart into parts that DuckDB can read: zip members, text of other encodings.
+
+How a file is packed is what its first bytes say; its name decides nothing.
+"""
 
 from __future__ import annotations
 
@@ -17,6 +20,10 @@ from typing import BinaryIO, cast
 
 from flows.errors import ExtractError
 from flows.extract.found import Extract
+from flows.extract.survey import Survey
+
+GZIP = b"\x1f\x8b"
+ZSTD = b"\x28\xb5\x2f\xfd"
 
 _CHUNK = 1 << 20
 
@@ -48,7 +55,8 @@ class Part:
 
     ``number`` counts the parts of a landing from 0; ``location`` is a local path or a remote URI;
     ``name`` is what messages call it; ``head`` are the first bytes of a remote one; ``problem`` is
-    what is known to be wrong with its bytes.
+    what is known to be wrong with its bytes, ``survey`` what is known of its lines. ``scratch`` is
+    a folder for copies, which goes when the landing is over.
     """
 
     number: int
@@ -58,6 +66,8 @@ class Part:
     member: str | None = None
     head: bytes = b""
     problem: str | None = None
+    survey: Survey | None = None
+    scratch: Path | None = None
 
     @property
     def first_line(self) -> int:
@@ -75,8 +85,9 @@ def unpacked(
     """The parts of some extracts, for the length of a block.
 
     Zip archives are unpacked (folders and empty members left out), UTF-16 and text of the given
-    ``encoding`` is rewritten as UTF-8; all else is read where it lies. Memory is bounded; copies
-    lie in ``scratch``. ``stream`` gives the bytes of a remote extract.
+    ``encoding`` is rewritten as UTF-8; all else is read where it lies. What is packed otherwise
+    than its name says gets a name that says so. Memory is bounded; copies lie in ``scratch``.
+    ``stream`` gives the bytes of a remote extract.
 
     Raises ExtractError naming the extract when it is empty or damaged.
     """
@@ -97,6 +108,8 @@ def unpacked(
                 member=member,
                 head=b"" if extract.is_local or member else extract.head,
                 problem=extract.problem,
+                survey=None if extract.is_local or member else extract.survey,
+                scratch=Path(folder),
             )
             for number, (extract, location, member) in enumerate(found)
         ]
@@ -114,6 +127,8 @@ def _parts(
         or extract.head.startswith(b"PK\x03\x04")
         or _encoding_of(_text_head(extract.head)) is not None
         or _UNREADABLE_NAME.search(extract.location.partition("://")[2]) is not None
+        or (extract.survey is not None and extract.survey.is_mixed)
+        or _packing(extract.head) != _packing_by_name(PurePosixPath(extract.uri.split("?")[0]))
     )
     if not extract.is_local and not needs_copy:
         yield extract.location, None
@@ -126,7 +141,7 @@ def _parts(
             copy.writelines(stream(extract))
     if zipfile.is_zipfile(path):
         yield from _members(extract, path, aside, encoding)
-    elif suffix == ".zip":
+    elif suffix == ".zip" and not _packing_of(path):
         raise ExtractError(f"{extract.uri}: not a whole zip file. Fetch the export again.")
     else:
         yield _in_utf8(extract.uri, path, aside / "utf8", encoding), None
@@ -171,12 +186,12 @@ def _in_utf8(name: str, path: Path, aside: Path, encoding: str | None) -> str:
         try:
             head = file.read(1024)
         except (OSError, EOFError, zlib.error):
-            head = b""  # the reader tells what is wrong with it
+            head = b""  # the reader says what is wrong with it
     told = encoding or _encoding_of(head)
-    if told is None:
-        return str(path)
+    if told is None or _packing_of(path) == ".zst":
+        return _named_as_packed(path, aside)
     aside.mkdir(parents=True, exist_ok=True)
-    copy = aside / f"{path.name.removesuffix('.gz')}"
+    copy = aside / _plain_name(path.name)
     decoder = codecs.getincrementaldecoder(told)()
     try:
         with open_unpacked(path) as file, copy.open("w", encoding="utf-8", newline="") as text:
@@ -195,7 +210,7 @@ def _in_utf8(name: str, path: Path, aside: Path, encoding: str | None) -> str:
 
 def _text_head(head: bytes) -> bytes:
     """The first bytes of the text in a file, which may be a gzip."""
-    if not head.startswith(b"\x1f\x8b"):
+    if not head.startswith(GZIP):
         return head
     try:
         return zlib.decompressobj(31).decompress(head, 1024)
@@ -217,7 +232,40 @@ def _encoding_of(head: bytes) -> str | None:
 
 
 def open_unpacked(path: Path) -> BinaryIO:
-    """The bytes of a local file; of a gzip, as its name tells, those of what is packed in it."""
-    if path.suffix == ".gz":
+    """The bytes of a local file; of a gzip, those of what is packed in it."""
+    if _packing_of(path) == ".gz":
         return cast(BinaryIO, gzip.open(path))
     return path.open("rb")
+
+
+def _packing_of(path: Path) -> str:
+    with path.open("rb") as file:
+        return _packing(file.read(4))
+
+
+def _packing(head: bytes) -> str:
+    """The suffix that a file with these first bytes should have: .gz, .zst or none."""
+    return ".gz" if head.startswith(GZIP) else ".zst" if head.startswith(ZSTD) else ""
+
+
+def _packing_by_name(path: PurePosixPath) -> str:
+    """What DuckDB takes a file for, which goes by the name."""
+    suffix = path.suffix.lower()
+    return suffix if suffix in (".gz", ".zst") else ""
+
+
+def _plain_name(name: str) -> str:
+    """A file's name without what says how it is packed."""
+    path = PurePosixPath(name)
+    return path.stem if _packing_by_name(path) else name
+
+
+def _named_as_packed(path: Path, aside: Path) -> str:
+    """The path, or a link to it whose name says how it is packed."""
+    packing = _packing_of(path)
+    if packing == _packing_by_name(PurePosixPath(path.name)):
+        return str(path)
+    aside.mkdir(parents=True, exist_ok=True)
+    link = aside / f"{_plain_name(path.name)}{packing}"
+    link.symlink_to(path.resolve())
+    return str(link)

@@ -8,6 +8,7 @@ import duckdb
 
 from flows.errors import ExtractError
 from flows.extract.unpack import Part
+from flows.formats.lines import LINE_NUMBER
 from flows.formats.mapping import mapping_in_sql
 from flows.formats.numbers import whole_number_in_sql
 from flows.formats.reading import first_line_of, open_parts
@@ -39,7 +40,8 @@ def read_custom(con: duckdb.DuckDBPyConnection, parts: Sequence[Part], source: C
     mapped = ", ".join(f"{typed[column]} as {column}" for column in CHART_COLUMNS)
     try:
         con.execute(
-            f"insert into chart_entries by name select line_number, {mapped} from {rows} as records"
+            f"insert into chart_entries by name select {LINE_NUMBER} as line_number, {mapped} "
+            f"from {rows} as records"
         )
     except duckdb.Error as error:
         raise ExtractError(f"{source.name}: columns: {first_line_of(error)}") from error

@@ -2,43 +2,38 @@
 
 from __future__ import annotations
 
-import csv
 import gzip
 import json
-import re
 import zlib
 from collections.abc import Collection, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
 
 import duckdb
 
 from flows.errors import ExtractError
+from flows.extract.survey import Survey
 from flows.extract.unpack import PART_BITS, Part, open_unpacked
+from flows.formats.heads import Head, read_head, same_columns
+from flows.formats.incomplete import check_end
+from flows.formats.lines import LINE_NUMBER, LINES_OPTIONS, MAX_LINE_BYTES, as_literal
+from flows.formats.mending import mend_lines
+from flows.formats.recovering import LINES, RECORDS, UNCLOSED, take_apart
 from flows.sources import Reader
 from flows.sql import name_in_sql, text_in_sql
-
-MAX_LINE_BYTES = 16 * 1024 * 1024
 
 MALFORMED = "extract_malformed"
 """Temporary table of the lines that the reader could not take apart: line_number, reason, line."""
 
 ROWS = "extract_rows"
-"""Temporary table of the others: line_number, then the needed columns."""
+"""Temporary table of the others: LINE_NUMBER, then the needed columns."""
 
 TEXTS = "extract_texts"
 """Temporary table of parts that are one document each: part, text."""
 
 _LINE_MASK = (1 << PART_BITS) - 1
-
-_LINES = rf"""
-    columns = {{'line': 'varchar'}}, delim = '\x01', quote = '', escape = '', header = false,
-    auto_detect = false, store_rejects = true, rejects_limit = 0, max_line_size = {MAX_LINE_BYTES},
-    strict_mode = false
-"""
-"""Options of read_csv for a file as lines of text."""
 
 _READ_ERRORS = {
     "MISSING COLUMNS": "too few columns",
@@ -54,7 +49,7 @@ _READ_ERRORS = {
 class Opened:
     """What the parts hold: the columns that each has, and whether these have types of their own.
 
-    ``rows`` is the SQL relation of their rows: line_number, then the needed columns. A line number
+    ``rows`` is the SQL relation of their rows: LINE_NUMBER, then the needed columns. A line number
     is one of ``part_of`` and ``line_of``: unique over all parts, and in their order.
     """
 
@@ -92,31 +87,57 @@ def open_parts(
     Raises ExtractError naming the part that is cut off, of another format, or lacks a required
     column.
     """
-    begin_malformed(con)
-    con.execute("drop table if exists reject_errors")
-    con.execute("drop table if exists reject_scans")
+    if LINE_NUMBER in {column.lower() for column in needed}:
+        raise ExtractError(
+            f"{parts[0].name}: {LINE_NUMBER} is landing's own name: rename that column."
+        )
     wanted = _Wanted(tuple(sorted(needed)), frozenset(required))
-    whole = _check_whole(parts)
+    surveying = _survey(parts, reader)
+    try:
+        opened = _open(con, parts, reader, wanted, surveying, as_text)
+    finally:
+        surveyed = surveying.result()
+    if surveyed.problem:
+        raise ExtractError(f"{surveyed.problem}. Fetch the export again.")
+    mixed = [part for part in parts if surveyed.is_mixed(part)]
+    if mixed and reader.type in ("ndjson", "lines"):
+        # DuckDB takes the CR of a CRLF for a line of its own: its lines have other numbers
+        even = [_with_even_lines(part) if part in mixed else part for part in parts]
+        opened = _open(con, even, reader, wanted, surveying, as_text)
+    for part in parts:
+        check_end(con, part, surveyed.of(part), reader, frozenset(needed), MALFORMED)
+    return opened
+
+
+def _open(
+    con: duckdb.DuckDBPyConnection,
+    parts: Sequence[Part],
+    reader: Reader,
+    wanted: _Wanted,
+    surveying: Future[_Surveyed],
+    as_text: bool,
+) -> Opened:
+    begin_malformed(con)
+    _forget_rejects(con)
     try:
         if reader.type == "csv":
-            opened = _open_csv(con, parts, reader, wanted)
-        elif reader.type == "ndjson":
-            opened = _open_ndjson(con, parts, wanted)
-        elif reader.type == "lines":
-            opened = _open_lines(con, parts, reader.header_lines, wanted)
-        elif reader.type == "json":
-            opened = _open_json(con, parts, reader.records, wanted)
-        else:
-            opened = _open_parquet(con, parts, wanted, as_text)
+            return _open_csv(con, parts, reader, wanted, surveying)
+        if reader.type == "ndjson":
+            return _open_ndjson(con, parts, wanted)
+        if reader.type == "lines":
+            return _open_lines(con, parts, reader.header_lines, wanted)
+        if reader.type == "json":
+            return _open_json(con, parts, reader.records, wanted)
+        return _open_parquet(con, parts, wanted, as_text)
     except duckdb.Error as error:
         raise ExtractError(
             f"{names_of(parts)}: cannot be read as {reader.type}: {first_line_of(error)}"
         ) from error
-    finally:
-        problem = whole.result()
-    if problem:
-        raise ExtractError(f"{problem}. Fetch the export again.")
-    return opened
+
+
+def _forget_rejects(con: duckdb.DuckDBPyConnection) -> None:
+    con.execute("drop table if exists reject_errors")
+    con.execute("drop table if exists reject_scans")
 
 
 def begin_malformed(con: duckdb.DuckDBPyConnection) -> None:
@@ -133,8 +154,8 @@ class _Wanted:
     required: frozenset[str]
 
     def check(self, part: Part, columns: tuple[str, ...]) -> None:
-        lower = {column.lower() for column in columns}
-        if missing := sorted(column for column in self.required if column.lower() not in lower):
+        found = same_columns(self.required, columns)
+        if missing := sorted(column for column in self.required if column not in found):
             known = ", ".join(columns[:30]) or "none"
             raise ExtractError(
                 f"{part.name}: has no column {', '.join(missing)} (its columns: {known}). "
@@ -143,51 +164,91 @@ class _Wanted:
 
     def unneeded(self, columns: tuple[str, ...]) -> list[str]:
         """Those of the columns that there are which nobody asks for."""
-        asked = {column.lower() for column in self.needed}
-        return [column for column in columns if column.lower() not in asked]
+        asked = set(same_columns(self.needed, columns).values())
+        return [column for column in columns if column not in asked]
 
     def kept(self, columns: tuple[str, ...]) -> str:
         """SQL for the needed columns out of those that there are; null for the others."""
-        found = {column.lower(): column for column in columns}
+        found = same_columns(self.needed, columns)
         return "".join(
-            f", {name_in_sql(found[column.lower()])} as {name_in_sql(column)}"
-            if column.lower() in found
+            f", {name_in_sql(found[column])} as {name_in_sql(column)}"
+            if column in found
             else f", null::varchar as {name_in_sql(column)}"
             for column in self.needed
         )
 
 
-def _check_whole(parts: Sequence[Part]) -> Future[str | None]:
-    """Find out, beside the reading, whether the gzip files are whole.
+@dataclass(frozen=True)
+class _Surveyed:
+    """What is known of the bytes of some parts: the first problem, and how their lines end."""
+
+    problem: str | None
+    surveys: dict[int, Survey | None]
+
+    def of(self, part: Part) -> Survey | None:
+        return self.surveys.get(part.number)
+
+    def is_mixed(self, part: Part) -> bool:
+        survey = self.of(part)
+        return survey is not None and survey.is_mixed and "://" not in part.location
+
+
+def _survey(parts: Sequence[Part], reader: Reader) -> Future[_Surveyed]:
+    """Find out, beside the reading, whether gzip files are whole and what lines the texts have.
 
     DuckDB takes the first half of a gzip file for a file. zlib lets other threads run, so that the
     check costs next to nothing where there is a second core.
     """
     pool = ThreadPoolExecutor(1)
-    checked = pool.submit(_first_problem, parts)
+    surveyed = pool.submit(_look_at_bytes, parts, reader.type in ("csv", "ndjson", "lines"))
     pool.shutdown(wait=False)
-    return checked
+    return surveyed
 
 
-def _first_problem(parts: Sequence[Part]) -> str | None:
+def _look_at_bytes(parts: Sequence[Part], has_lines: bool) -> _Surveyed:
+    surveys: dict[int, Survey | None] = {}
     for part in parts:
-        if problem := part.problem or _gzip_problem(part):
-            return f"{part.name}: {problem}"
-    return None
+        problem, surveys[part.number] = _survey_of(part, has_lines)
+        if problem:
+            return _Surveyed(f"{part.name}: {problem}", surveys)
+    return _Surveyed(None, surveys)
 
 
-def _gzip_problem(part: Part) -> str | None:
-    if not part.location.endswith(".gz") or "://" in part.location:
-        return None  # of a remote one its checksum told
+def _survey_of(part: Part, has_lines: bool) -> tuple[str | None, Survey | None]:
+    if part.problem or "://" in part.location:
+        return part.problem, part.survey  # a remote one was looked at for its checksum
+    if part.location.endswith(".zst") or not (has_lines or part.location.endswith(".gz")):
+        return None, None
+    survey = Survey()
     try:
-        with gzip.open(part.location) as file:
-            while file.read(1 << 20):
-                pass
+        with open_unpacked(Path(part.location)) as file:
+            while chunk := file.read(1 << 20):
+                survey.feed(chunk)
     except EOFError:
-        return "the gzip file is cut off"
+        return "the gzip file is cut off", None
     except (gzip.BadGzipFile, zlib.error) as error:
-        return f"not a whole gzip file: {error}"
-    return None
+        return f"not a whole gzip file: {error}", None
+    except OSError:
+        return None, None  # DuckDB says what is wrong with it
+    return None, survey if has_lines else None
+
+
+_EVEN = ".even.txt"
+
+
+def _with_even_lines(part: Part) -> Part:
+    """The part as a copy whose lines all end in LF."""
+    assert part.scratch is not None  # parts of extracts have one
+    copy = part.scratch / f"{part.number}{_EVEN}"
+    with open_unpacked(Path(part.location)) as file, copy.open("wb") as even:
+        held = b""
+        while chunk := file.read(1 << 20):
+            chunk = held + chunk
+            held = b"\r" if chunk.endswith(b"\r") else b""
+            chunk = chunk[: len(chunk) - len(held)]
+            even.write(chunk.replace(b"\r\n", b"\n").replace(b"\r", b"\n"))
+        even.write(held.replace(b"\r", b"\n"))
+    return replace(part, location=str(copy))
 
 
 def _load(
@@ -211,11 +272,11 @@ def _load(
         read += f" where concat({every}) is distinct from chr(1) || 'no such row'"
     exists = con.execute("select 1 from duckdb_tables() where table_name = ?", [table]).fetchone()
     write = f"insert into {table} by name" if exists else f"create temp table {table} as"
-    locations = [_literal(part.location) for part in parts]
+    locations = [as_literal(part.location) for part in parts]
     if len(parts) == 1:
         start = parts[0].first_line + first_line - 2
         con.execute(
-            f"{write} select row_number() over () + {start} as line_number{kept} {read}",
+            f"{write} select row_number() over () + {start} as {LINE_NUMBER}{kept} {read}",
             locations,
         )
         return
@@ -223,7 +284,7 @@ def _load(
     con.execute(
         f"""
         create or replace temp table extract_loaded as
-        select row_number() over () as position, file_index{kept} {read}
+        select row_number() over () as _afterhype_place, file_index as _afterhype_file{kept} {read}
         """,
         [locations],
     )
@@ -231,105 +292,306 @@ def _load(
         f"""
         {write}
         select
-            loaded.position - firsts.position + ({starts})[file_index::bigint + 1] as line_number,
-            loaded.* exclude (position, file_index),
+            loaded._afterhype_place - firsts.place + ({starts})[_afterhype_file::bigint + 1]
+                as {LINE_NUMBER},
+            loaded.* exclude (_afterhype_place, _afterhype_file),
         from extract_loaded as loaded
         inner join (
-            select file_index, min(position) as position from extract_loaded group by file_index
-        ) as firsts using (file_index)
+            select _afterhype_file, min(_afterhype_place) as place
+            from extract_loaded
+            group by _afterhype_file
+        ) as firsts using (_afterhype_file)
         """
     )
     con.execute("drop table extract_loaded")
 
 
-def _literal(location: str) -> str:
-    """A location as DuckDB takes it for one file, whatever signs its name has."""
-    if location.startswith(("http://", "https://")):
-        return location
-    return re.sub(r"[\[*?]", lambda sign: f"[{sign[0]}]", location)
-
-
 def _open_csv(
-    con: duckdb.DuckDBPyConnection, parts: Sequence[Part], reader: Reader, wanted: _Wanted
+    con: duckdb.DuckDBPyConnection,
+    parts: Sequence[Part],
+    reader: Reader,
+    wanted: _Wanted,
+    surveying: Future[_Surveyed],
 ) -> Opened:
-    dialect = (
-        f"delim = {text_in_sql(reader.delimiter)}, quote = {text_in_sql(reader.quote)}, "
-        f"escape = {text_in_sql(reader.quote)}, header = {str(reader.header).lower()}, "
-        f"max_line_size = {MAX_LINE_BYTES}, auto_detect = false"
-    )
-    columns = tuple(reader.names or _csv_header(con, part, reader) for part in parts)
+    """Let DuckDB read the parts, and take apart line by line those of which it lost lines."""
+    heads = [read_head(con, part, reader) for part in parts]
     con.execute(f"drop table if exists {ROWS}")
-    for header, alike in groupby(zip(parts, columns, strict=True), key=lambda pair: pair[1]):
+    _forget_rejects(con)
+    unread: set[int] = set()
+    empty: dict[int, int] = {}
+    for head, alike in groupby(zip(parts, heads, strict=True), key=lambda pair: pair[1]):
         group = [part for part, _ in alike]
-        wanted.check(group[0], header)
-        types = "{" + ", ".join(f"{text_in_sql(c)}: 'varchar'" for c in header) + "}"
-        options = f"columns = {types}, {dialect}, store_rejects = true, rejects_limit = 0"
-        _load(
-            con,
-            ROWS,
-            group,
-            wanted.kept(header),
-            options,
-            first_line=1 + int(reader.header),
-            unneeded=wanted.unneeded(header),
-        )
-        _collect_rejects(con, ROWS, group)
-    return Opened(columns=columns, is_typed=False)
+        wanted.check(group[0], head.columns)
+        try:
+            if not head.is_plain:
+                raise duckdb.InvalidInputException("its header is not DuckDB's")
+            for some in _read_together(group, head):
+                _load_csv(con, some, head, reader.quote, wanted, empty, 1 + int(reader.header))
+        except duckdb.InvalidInputException:  # line ends that are not alike, for one
+            _forget_rejects(con)
+            con.execute("drop table if exists extract_loaded")
+            unread |= {part.number for part in group}
+            _drop_rows(con, unread)
+    surveyed = surveying.result()
+    if surveyed.problem:
+        return Opened(columns=tuple(head.columns for head in heads), is_typed=False)
+    even = [_with_even_lines(part) if surveyed.is_mixed(part) else part for part in parts]
+    for part, head in zip(even, heads, strict=True):
+        if part.number in unread and part not in parts and head.is_plain:
+            try:
+                _load_csv(con, [part], head, reader.quote, wanted, empty, 1 + int(reader.header))
+            except duckdb.InvalidInputException:
+                _forget_rejects(con)
+            else:
+                unread.remove(part.number)
+    suspicious = unread | _with_lost_lines(con, parts, heads, surveyed, empty)
+    for part, head in zip(even, heads, strict=True):
+        if part.number in suspicious:
+            _recover(con, part, head, reader, wanted, part.number in unread, empty)
+    return Opened(columns=tuple(head.columns for head in heads), is_typed=False)
 
 
-def _csv_header(con: duckdb.DuckDBPyConnection, part: Part, reader: Reader) -> tuple[str, ...]:
-    """The names in the first line. DuckDB's own sniffer would give up on a file with bad rows.
+def _read_together(group: list[Part], head: Head) -> list[list[Part]]:
+    """The parts that DuckDB may read in one go: it tells files apart by a column of its own."""
+    own = {"file_index", "filename", "file_row_number"}
+    if own.intersection(column.lower() for column in head.columns):
+        return [[part] for part in group]
+    return [group]
 
-    Where the rows end with one delimiter more than the header, there is a nameless column.
+
+def _load_csv(
+    con: duckdb.DuckDBPyConnection,
+    parts: Sequence[Part],
+    head: Head,
+    quote: str,
+    wanted: _Wanted,
+    empty: dict[int, int],
+    first_line: int,
+    options: str = "",
+) -> None:
+    """Read parts into ROWS and MALFORMED; rows without any value are left out, and counted."""
+    types = "{" + ", ".join(f"{text_in_sql(c)}: 'varchar'" for c in head.columns) + "}"
+    dialect = (
+        f"columns = {types}, delim = {text_in_sql(head.delimiter)}, quote = {text_in_sql(quote)}, "
+        f"escape = {text_in_sql(quote)}, header = {str(first_line > 1).lower()}, "
+        f"max_line_size = {MAX_LINE_BYTES}, auto_detect = false{options}"
+    )
+    unneeded = wanted.unneeded(head.columns)
+    _load(
+        con,
+        ROWS,
+        parts,
+        wanted.kept(head.columns),
+        f"{dialect}, store_rejects = true, rejects_limit = 0",
+        first_line=first_line,
+        unneeded=unneeded,
+    )
+    _leave_out_empty_rows(con, parts, head, f"{dialect}, ignore_errors = true", empty, first_line)
+    _collect_rejects(con, ROWS, parts)
+
+
+def _leave_out_empty_rows(
+    con: duckdb.DuckDBPyConnection,
+    parts: Sequence[Part],
+    head: Head,
+    options: str,
+    empty: dict[int, int],
+    first_line: int,
+) -> None:
+    """Delete rows of nothing but delimiters, as spreadsheets save them below their last row."""
+    described = con.execute(f"describe {ROWS}").fetchall()
+    kept = [name_in_sql(name) for name, *_ in described if name != LINE_NUMBER]
+    if not kept:
+        return
+    nothing = " and ".join(f"{name} is null" for name in kept)
+    numbers = ", ".join(str(part.number) for part in parts)
+    candidates = con.execute(
+        f"select distinct {part_of(LINE_NUMBER)} from {ROWS} "
+        f"where {nothing} and {part_of(LINE_NUMBER)} in ({numbers})"
+    ).fetchall()
+    every = ", ".join(map(name_in_sql, head.columns))
+    for part in parts:
+        if (part.number,) not in candidates:
+            continue
+        start = part.first_line + first_line - 2
+        # read once more: whether the columns that nobody needs are empty as well
+        deleted = con.execute(
+            f"""
+            delete from {ROWS}
+            where {nothing} and {LINE_NUMBER} in (
+                select place + {start}
+                from (
+                    select row_number() over () as place, concat({every}) as whole
+                    from read_csv(?, {options})
+                )
+                where trim(whole) = ''
+            )
+            """,
+            [as_literal(part.location)],
+        ).fetchone()
+        empty[part.number] = deleted[0] if deleted else 0
+
+
+def _drop_rows(con: duckdb.DuckDBPyConnection, numbers: Collection[int]) -> None:
+    """Forget what has been read of some parts."""
+    listed = ", ".join(map(str, numbers))
+    if con.execute("select 1 from duckdb_tables() where table_name = ?", [ROWS]).fetchone():
+        con.execute(f"delete from {ROWS} where {part_of(LINE_NUMBER)} in ({listed})")
+    con.execute(f"delete from {MALFORMED} where {part_of('line_number')} in ({listed})")
+
+
+_QUOTE_REASONS = ("a quote is not closed", "not well-formed CSV")
+
+
+def _with_lost_lines(
+    con: duckdb.DuckDBPyConnection,
+    parts: Sequence[Part],
+    heads: Sequence[Head],
+    surveyed: _Surveyed,
+    empty: dict[int, int],
+) -> set[int]:
+    """The parts that have more lines than were read as rows or rejects, or quotes out of place.
+
+    Where the lines have not been counted, a value with a line break is enough.
     """
-    lines = _first_lines(part.location)
-    if lines is None:
-        found = con.execute(
-            f"select line from read_csv(?, {_LINES}) limit 2", [_literal(part.location)]
+    if not con.execute("select 1 from duckdb_tables() where table_name = ?", [ROWS]).fetchone():
+        return set()
+    read: dict[int, int] = dict(
+        con.execute(f"select {part_of(LINE_NUMBER)}, count(*) from {ROWS} group by all").fetchall()
+    )
+    bad: dict[int, tuple[int, int]] = {
+        number: (count, quotes)
+        for number, count, quotes in con.execute(
+            f"select {part_of('line_number')}, count(*), count(*) filter (reason in ?) "
+            f"from {MALFORMED} group by all",
+            [list(_QUOTE_REASONS)],
         ).fetchall()
-        lines = [line or "" for (line,) in found]
-    header, *rest = [_fields(line, reader) for line in lines] or [[]]
-    if rest and len(rest[0]) == len(header) + 1 and not rest[0][-1]:
-        header = [*header, ""]
-    return tuple(_unique([name.strip() or f"column{n}" for n, name in enumerate(header)]))
+    }
+    found = set()
+    for part, head in zip(parts, heads, strict=True):
+        count, quotes = bad.get(part.number, (0, 0))
+        rows = read.get(part.number, 0) + count + empty.get(part.number, 0)
+        survey = surveyed.of(part)
+        if survey is None:
+            is_short = _has_line_breaks(con, part)
+        else:
+            is_short = survey.lines != rows + head.first_line - 1
+        if is_short or quotes:
+            found.add(part.number)
+    return found
 
 
-def _fields(line: str, reader: Reader) -> list[str]:
-    if len(reader.delimiter) > 1 or not reader.quote:
-        return line.split(reader.delimiter)
-    return next(csv.reader([line], delimiter=reader.delimiter, quotechar=reader.quote), [])
+def _has_line_breaks(con: duckdb.DuckDBPyConnection, part: Part) -> bool:
+    described = con.execute(f"describe {ROWS}").fetchall()
+    broken = " or ".join(
+        f"contains({name_in_sql(name)}, chr(10))" for name, *_ in described if name != LINE_NUMBER
+    )
+    return bool(
+        con.execute(
+            f"select 1 from {ROWS} where ({broken or 'false'}) "
+            f"and {part_of(LINE_NUMBER)} = {part.number} limit 1"
+        ).fetchone()
+    )
 
 
-def _first_lines(location: str) -> list[str] | None:
-    """The first two lines, or None where DuckDB must look; it reads 32 MB ahead for one line."""
-    if location.endswith(".zst") or "://" in location:
-        return None
-    try:
-        with open_unpacked(Path(location)) as file:
-            lines = [file.readline(MAX_LINE_BYTES) for _ in range(2)]
-    except (OSError, EOFError, zlib.error):
-        return None
-    if any(len(line) == MAX_LINE_BYTES for line in lines):
-        return None
-    if any(b"\r" in line.rstrip(b"\r\n") or b"\0" in line for line in lines):
-        return None
-    try:
-        header = lines[0].decode("utf-8-sig")
-    except UnicodeDecodeError:
-        return None
-    return [header.rstrip("\r\n"), lines[1].decode("utf-8", "replace").rstrip("\r\n")]
+def _recover(
+    con: duckdb.DuckDBPyConnection,
+    part: Part,
+    head: Head,
+    reader: Reader,
+    wanted: _Wanted,
+    is_unread: bool,
+    empty: dict[int, int],
+) -> None:
+    """Take a part apart line by line, and read it again where DuckDB has read something else.
+
+    Rows and rejects get the numbers of their lines. Raises ExtractError where lines are lost even
+    so.
+    """
+    here = f"{part_of('line_number')} = {part.number}"
+    con.execute(f"create or replace temp table extract_known as from {MALFORMED} where {here}")
+    con.execute(f"delete from {MALFORMED} where {here}")
+    con.execute(f"drop table if exists {LINES}")
+    _load(con, LINES, [part], ", line", LINES_OPTIONS)
+    _collect_rejects(con, LINES, [part])
+    con.execute(f"create or replace temp table extract_unread as from {MALFORMED} where {here}")
+    con.execute(f"delete from {MALFORMED} where {here}")
+    con.execute(f"delete from {LINES} where {line_of(LINE_NUMBER)} < {head.first_line}")
+    line_end = "\n" if part.location.endswith(_EVEN) else head.line_end
+    escapes = take_apart(con, head.delimiter, reader.quote, len(head.columns), line_end)
+    records = _number(con, f"select count(*) from {RECORDS}")
+    lost = _number(
+        con,
+        f"select (select count(*) from {UNCLOSED}) + (select count(*) from extract_unread) "
+        f"+ (select count(*) from extract_known where reason in {_QUOTE_REASONS})",
+    )
+    read = 0 if is_unread else _read_of(con, part, empty, "extract_known")
+    if not is_unread and not escapes and not lost and records == read:
+        con.execute(f"insert into {MALFORMED} from extract_known")
+        _renumber(con, part, int(reader.header))
+        return
+    _drop_rows(con, [part.number])
+    empty.pop(part.number, None)
+    if records:
+        assert part.scratch is not None  # parts of extracts have one
+        copy = part.scratch / f"rows-{part.number}.csv"
+        con.execute(
+            f"copy (select text from {RECORDS} order by ordinal) to {text_in_sql(copy)} "
+            "(format csv, header false, delimiter '\x1f', quote '', escape '')"
+        )
+        ends = r", new_line = '\n'"  # not the one within a value, which may come first
+        copied = replace(part, location=str(copy))
+        _load_csv(con, [copied], head, reader.quote, wanted, empty, 1, ends)
+        copy.unlink()
+    elif not con.execute("select 1 from duckdb_tables() where table_name = ?", [ROWS]).fetchone():
+        columns = ", ".join(f"{name_in_sql(column)} varchar" for column in wanted.needed)
+        con.execute(f"create temp table {ROWS} ({LINE_NUMBER} bigint, {columns})")
+    read = _read_of(con, part, empty)
+    if read != records:
+        raise ExtractError(
+            f"{part.name}: {records - read:,} of its {records:,} rows are lost between quotes that "
+            "do not match. Correct reader.quote or reader.delimiter in the sources file, or fetch "
+            "the export again."
+        )
+    _renumber(con, part, 0)
+    con.execute(f"insert into {MALFORMED} from extract_unread")
+    con.execute(
+        f"insert into {MALFORMED} select line_number, {text_in_sql(_QUOTE_REASONS[0])}, line "
+        f"from {UNCLOSED}"
+    )
 
 
-def _unique(names: list[str]) -> list[str]:
-    """Names told apart without regard to case, as DuckDB tells columns apart."""
-    lower = [name.lower() for name in names]
-    return [name if lower[n] not in lower[:n] else f"{name}_{n}" for n, name in enumerate(names)]
+def _read_of(
+    con: duckdb.DuckDBPyConnection, part: Part, empty: dict[int, int], bad: str = MALFORMED
+) -> int:
+    """How many rows of a part have been read, those that cannot be landed included."""
+    rows = f"select count(*) from {ROWS} where {part_of(LINE_NUMBER)} = {part.number}"
+    rejects = f"select count(*) from {bad} where {part_of('line_number')} = {part.number}"
+    return _number(con, rows) + _number(con, rejects) + empty.get(part.number, 0)
+
+
+def _renumber(con: duckdb.DuckDBPyConnection, part: Part, header: int) -> None:
+    """Give the rows of a part, which are numbered one by one, the numbers of their lines."""
+    first = part.first_line - 1 + header
+    for table, column in ((ROWS, LINE_NUMBER), (MALFORMED, "line_number")):
+        con.execute(
+            f"""
+            update {table} set {column} = records.line_number
+            from {RECORDS} as records
+            where {table}.{column} = records.ordinal + {first}
+            """
+        )
+
+
+def _number(con: duckdb.DuckDBPyConnection, query: str) -> int:
+    row = con.execute(query).fetchone()
+    return int(row[0]) if row else 0
 
 
 def _open_ndjson(con: duckdb.DuckDBPyConnection, parts: Sequence[Part], wanted: _Wanted) -> Opened:
     # lines, not JSON: a reader of JSON drops what it cannot parse, or stops
     con.execute("drop table if exists extract_lines")
-    _load(con, "extract_lines", parts, ", line", _LINES)
+    _load(con, "extract_lines", parts, ", line", LINES_OPTIONS)
     _collect_rejects(con, "extract_lines", parts)
     structure = json.dumps(dict.fromkeys(wanted.needed, "VARCHAR"))
     fields = "".join(
@@ -345,25 +607,35 @@ def _open_ndjson(con: duckdb.DuckDBPyConnection, parts: Sequence[Part], wanted: 
     con.execute(
         f"""
         create or replace temp table {ROWS} as
-        select line_number{fields}
-        from (select line_number, {parsed} as row_text from extract_lines)
+        select {LINE_NUMBER}{fields}
+        from (select {LINE_NUMBER}, {parsed} as row_text from extract_lines)
         """
     )
     nothing = " and ".join(f"{name_in_sql(column)} is null" for column in wanted.needed)
     con.execute(
         f"""
         create or replace temp table extract_no_objects as
-        select line_number, line
+        select {LINE_NUMBER} as line_number, line
         from extract_lines
-        semi join (select line_number from {ROWS} where {nothing or "true"}) using (line_number)
+        semi join (select {LINE_NUMBER} from {ROWS} where {nothing or "true"}) using ({LINE_NUMBER})
         where {parsed} is null
         """
     )
     if con.execute("select 1 from extract_no_objects limit 1").fetchone():
-        con.execute(
-            f"delete from {ROWS} using extract_no_objects as no_objects "
-            f"where {ROWS}.line_number = no_objects.line_number"
-        )
+        for table in (ROWS, "extract_lines"):
+            con.execute(
+                f"delete from {table} using extract_no_objects as no_objects "
+                f"where {table}.{LINE_NUMBER} = no_objects.line_number"
+            )
+        if mend_lines(con, "extract_no_objects", "extract_mended"):
+            con.execute("insert into extract_lines by name from extract_mended")
+            con.execute(
+                f"""
+                insert into {ROWS} by name
+                select {LINE_NUMBER}{fields}
+                from (select {LINE_NUMBER}, {parsed} as row_text from extract_mended)
+                """
+            )
         con.execute(
             f"""
             insert into {MALFORMED}
@@ -389,19 +661,19 @@ def _keys(con: duckdb.DuckDBPyConnection, parts: Sequence[Part]) -> tuple[tuple[
             with
 
             sampled as (
-                select line_number, line
+                select {LINE_NUMBER}, line
                 from extract_lines
-                where {line_of("line_number")} % (
-                    select 1 + max({line_of("line_number")}) // {_KEY_SAMPLE} from extract_lines
+                where {line_of(LINE_NUMBER)} % (
+                    select 1 + max({line_of(LINE_NUMBER)}) // {_KEY_SAMPLE} from extract_lines
                 ) in (0, 1)
             ),
 
             keys as (
                 select distinct
-                    {part_of("line_number")} as part,
+                    {part_of(LINE_NUMBER)} as part,
                     unnest(json_keys(ltrim(line, chr(65279)))) as key,
                 from sampled
-                semi join {ROWS} using (line_number)
+                semi join {ROWS} using ({LINE_NUMBER})
             )
 
             select part, list(key order by key) from keys group by part
@@ -420,8 +692,8 @@ def _check_keys(
     """Miss a required key only where no object at all has it: objects leave out what is empty."""
     for part, keys in zip(parts, columns, strict=True):
         if not wanted.required <= set(keys) and keys:
-            here = f"from extract_lines semi join {ROWS} using (line_number) "
-            here += f"where {part_of('line_number')} = {part.number}"
+            here = f"from extract_lines semi join {ROWS} using ({LINE_NUMBER}) "
+            here += f"where {part_of(LINE_NUMBER)} = {part.number}"
             rows = con.execute(
                 f"select distinct unnest(json_keys(ltrim(line, chr(65279)))) {here} order by all"
             ).fetchall()
@@ -434,11 +706,10 @@ def _open_lines(
     columns = ("line",)
     wanted.check(parts[0], columns)
     con.execute(f"drop table if exists {ROWS}")
-    _load(con, ROWS, parts, ", line", _LINES)
+    _load(con, ROWS, parts, ", line", LINES_OPTIONS)
     _collect_rejects(con, ROWS, parts)
     con.execute(
-        f"delete from {ROWS} "
-        f"where {line_of('line_number')} <= ? or trim(line) = '' or line is null",
+        f"delete from {ROWS} where {line_of(LINE_NUMBER)} <= ? or trim(line) = '' or line is null",
         [header_lines],
     )
     return Opened(columns=(columns,) * len(parts), is_typed=False)
@@ -493,9 +764,10 @@ def _open_json(
     con.execute(
         f"""
         create or replace temp table {ROWS} as
-        select line_number{kept}
+        select {LINE_NUMBER}{kept}
         from (
-            select line_number, from_json(record, {text_in_sql(structure)}) as row_text
+            select line_number as {LINE_NUMBER},
+                from_json(record, {text_in_sql(structure)}) as row_text
             from extract_records
             where json_type(record) = 'OBJECT'
         )
@@ -526,7 +798,7 @@ def _open_json(
         select records.*, documents.document::varchar as document
         from {ROWS} as records
         inner join extract_documents as documents
-            on {part_of("records.line_number")} = documents.part
+            on {part_of(f"records.{LINE_NUMBER}")} = documents.part
     )"""
     rows = with_documents if "document" in wanted.needed else ROWS
     return Opened(columns=columns, is_typed=False, rows=rows)
@@ -566,7 +838,9 @@ def load_texts(con: duckdb.DuckDBPyConnection, parts: Sequence[Part]) -> dict[in
 def text_of(con: duckdb.DuckDBPyConnection, part: Part) -> str:
     """The whole text of a part that is one document. Raises ExtractError."""
     if "://" in part.location:
-        row = con.execute("select content from read_text(?)", [_literal(part.location)]).fetchone()
+        row = con.execute(
+            "select content from read_text(?)", [as_literal(part.location)]
+        ).fetchone()
         return str(row[0]) if row else ""
     try:
         with open_unpacked(Path(part.location)) as file:
@@ -582,7 +856,7 @@ def _open_parquet(
 ) -> Opened:
     columns, relations = [], []
     for part in parts:
-        location = text_in_sql(_literal(part.location))
+        location = text_in_sql(as_literal(part.location))
         described = con.execute(f"describe from read_parquet({location})").fetchall()
         names = tuple(row[0] for row in described)
         wanted.check(part, names)
@@ -597,11 +871,20 @@ def _open_parquet(
             for c in wanted.needed
         )
         relations.append(
-            f"select file_row_number + {part.first_line} as line_number{kept} "
-            f"from read_parquet({location}, file_row_number = true)"
+            f"select {_place_in_parquet(found)} + {part.first_line} as {LINE_NUMBER}{kept} "
+            f"from read_parquet({location}{_numbered(found)})"
         )
     rows = f"({' union all '.join(relations)})"
     return Opened(columns=tuple(columns), is_typed=not as_text, rows=rows)
+
+
+def _place_in_parquet(columns: Collection[str]) -> str:
+    """SQL for a row's place, from 0: DuckDB's own number, unless a column has its name."""
+    return "row_number() over () - 1" if "file_row_number" in columns else "file_row_number"
+
+
+def _numbered(columns: Collection[str]) -> str:
+    return "" if "file_row_number" in columns else ", file_row_number = true"
 
 
 def _as_text(name: str, kind: str) -> str:
@@ -640,9 +923,9 @@ def _collect_rejects(con: duckdb.DuckDBPyConnection, rows: str, parts: Sequence[
     # the i-th unreadable line of a part, at line r, shifts the readable ones from number r - i on
     con.execute(
         f"""
-        update {rows} set line_number = line_number + shifts.lines
+        update {rows} set {LINE_NUMBER} = {LINE_NUMBER} + shifts.lines
         from (
-            select {rows}.line_number as was, count(*) as lines
+            select {rows}.{LINE_NUMBER} as was, count(*) as lines
             from {rows}
             inner join (
                 select
@@ -653,11 +936,11 @@ def _collect_rejects(con: duckdb.DuckDBPyConnection, rows: str, parts: Sequence[
                 from extract_unreadable
             ) as unreadable
                 on
-                    {rows}.line_number >= unreadable.first_shifted
-                    and {part_of(f"{rows}.line_number")} = unreadable.part
+                    {rows}.{LINE_NUMBER} >= unreadable.first_shifted
+                    and {part_of(f"{rows}.{LINE_NUMBER}")} = unreadable.part
             group by all
         ) as shifts
-        where {rows}.line_number = shifts.was
+        where {rows}.{LINE_NUMBER} = shifts.was
         """
     )
 

@@ -7,7 +7,7 @@ import zlib
 from pathlib import Path
 
 from flows.extract.found import HEAD_BYTES
-from flows.extract.unpack import Part, open_unpacked
+from flows.extract.unpack import GZIP, Part, open_unpacked
 from flows.formats.vendor_format import FileType, VendorFormat
 from flows.sources import Reader
 
@@ -41,7 +41,7 @@ def head_of(part: Part) -> bytes:
     """The first bytes of a file's text, unpacked if it is a gzip."""
     try:
         if part.head:
-            packed = part.head.startswith(b"\x1f\x8b")
+            packed = part.head.startswith(GZIP)
             return zlib.decompressobj(31).decompress(part.head) if packed else part.head
         with open_unpacked(Path(part.location)) as file:
             return file.read(HEAD_BYTES)

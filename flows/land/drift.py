@@ -10,6 +10,7 @@ from datetime import datetime
 import duckdb
 
 from flows.extract.unpack import Part
+from flows.formats.lines import LINE_NUMBER
 from flows.formats.mapping import Mapped
 from flows.formats.reading import Opened, line_of, part_of
 from flows.sources import EventSource
@@ -187,33 +188,37 @@ def _text_columns(con: duckdb.DuckDBPyConnection, opened: Opened, mapped: Mapped
         halved as (
             select
                 rows.*,
-                last_lines.part,
-                last_lines.last_line,
+                last_lines._afterhype_part,
+                last_lines._afterhype_last,
             from {opened.rows} as rows
             inner join (
-                select {part_of("line_number")} as part, max({line_of("line_number")}) as last_line
+                select
+                    {part_of(LINE_NUMBER)} as _afterhype_part,
+                    max({line_of(LINE_NUMBER)}) as _afterhype_last,
                 from {opened.rows}
                 group by all
-            ) as last_lines on {part_of("line_number")} = last_lines.part
-            where {line_of("line_number")} % (
+            ) as last_lines on {part_of(LINE_NUMBER)} = last_lines._afterhype_part
+            where {line_of(LINE_NUMBER)} % (
                 select 1 + count(*) // {_SAMPLE_ROWS} from {opened.rows}
-            ) = 0 or last_lines.last_line <= {_SAMPLE_ROWS}
+            ) = 0 or last_lines._afterhype_last <= {_SAMPLE_ROWS}
         ),
 
         looked_at as (
             select
-                part,
-                if({line_of("line_number")} * 2 > last_line, 1, 0) as half,
+                _afterhype_part,
+                if({line_of(LINE_NUMBER)} * 2 > _afterhype_last, 1, 0) as _afterhype_half,
                 {looks},
             from halved
             group by all
         ),
 
         by_column as (
-            unpivot looked_at on columns(* exclude (part, half)) into name column_name value kinds
+            unpivot looked_at on columns(* exclude (_afterhype_part, _afterhype_half))
+            into name _afterhype_column value _afterhype_kinds
         )
 
-        select part, half, column_name, {_COMMON_KIND} as column_type from by_column
+        select _afterhype_part, _afterhype_half, _afterhype_column, {_COMMON_KIND} as column_type
+        from by_column
         """
     )
 
@@ -228,12 +233,12 @@ def _kinds(column: str) -> str:
 
 _COMMON_KIND = """
     case
-        when len(kinds) = 1 then kinds[1]
-        when list_has_all(['integer', 'number'], kinds) then 'number'
+        when len(_afterhype_kinds) = 1 then _afterhype_kinds[1]
+        when list_has_all(['integer', 'number'], _afterhype_kinds) then 'number'
         else 'text'
     end
 """
-"""SQL for what texts of all of these ``kinds`` are."""
+"""SQL for what texts of all of these kinds are."""
 
 
 def _typed_columns(con: duckdb.DuckDBPyConnection, opened: Opened, mapped: Mapped) -> None:

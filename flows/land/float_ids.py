@@ -5,6 +5,7 @@ from __future__ import annotations
 import duckdb
 
 from flows.errors import BrokenExtracts
+from flows.formats.lines import LINE_NUMBER
 from flows.formats.reading import Opened, line_of, part_of
 from flows.sql import text_in_sql
 
@@ -50,7 +51,7 @@ def whole_numbers(
     if not parts:
         return text
     listed = ", ".join(map(str, parts))
-    here = f"list_contains([{listed}], {part_of('line_number')})"
+    here = f"list_contains([{listed}], {part_of(LINE_NUMBER)})"
     number = f"try_cast({text} as double)"
     large = f"(isfinite({number}) and abs({number}) >= {_EXACT['DOUBLE']})"
     rounded = f"regexp_full_match({text}, '{_SCIENTIFIC}')"
@@ -63,17 +64,17 @@ def whole_numbers(
 def _parts_of_floats(con: duckdb.DuckDBPyConnection, opened: Opened, text: str) -> list[int]:
     """The parts in which all ids are floats written as text: by a sample, then by every row."""
     row = con.execute(
-        f"select 1 + max({line_of('line_number')}) // {_SAMPLE_ROWS} from {opened.rows}"
+        f"select 1 + max({line_of(LINE_NUMBER)}) // {_SAMPLE_ROWS} from {opened.rows}"
     ).fetchone()
     # a number, not a subquery: with it every row would be looked at before it is left out
     step = row[0] if row and row[0] else 1
-    line = line_of("line_number")
+    line = line_of(LINE_NUMBER)
     sampled = f"where {line} % {step} = 0 or {line} <= 100"
     likely = _all_floats(con, text, sampled)
     if not likely:
         return []
     listed = ", ".join(map(str, likely))
-    return _all_floats(con, text, f"where {part_of('line_number')} in ({listed})")
+    return _all_floats(con, text, f"where {part_of(LINE_NUMBER)} in ({listed})")
 
 
 def _all_floats(con: duckdb.DuckDBPyConnection, text: str, where: str) -> list[int]:
@@ -82,7 +83,7 @@ def _all_floats(con: duckdb.DuckDBPyConnection, text: str, where: str) -> list[i
         f"""
         select part
         from (
-            select {part_of("line_number")} as part, {text} as id
+            select {part_of(LINE_NUMBER)} as part, {text} as id
             -- the limit keeps DuckDB from evaluating the ids before it leaves out rows
             from (from readable {where} limit {2**62})
         )
@@ -109,7 +110,7 @@ def _refuse_lost_digits(con: duckdb.DuckDBPyConnection, where: str, what: str, k
     """Raise BrokenExtracts where rows have ids that the float type cannot hold exactly."""
     found = con.execute(
         f"""
-        select getvariable('extract_ids')[{part_of("line_number")} + 1], count(*)
+        select getvariable('extract_ids')[{part_of(LINE_NUMBER)} + 1], count(*)
         from readable
         where {where}
         group by 1

@@ -11,6 +11,7 @@ import duckdb
 
 from flows.errors import BrokenExtracts, ExtractError
 from flows.extract.unpack import Part
+from flows.formats.lines import LINE_NUMBER
 from flows.formats.mapping import (
     IDENTIFIERS,
     Mapped,
@@ -98,7 +99,7 @@ def judge_rows(
         for column in sorted(mapped.needed)
     )
     con.execute(
-        f"create or replace temp view readable as select line_number{readable} from {opened.rows}"
+        f"create or replace temp view readable as select {LINE_NUMBER}{readable} from {opened.rows}"
     )
     con.execute(ZONES)
     taken = {
@@ -124,7 +125,7 @@ def judge_rows(
 
         canonical as (
             select
-                line_number,
+                {LINE_NUMBER} as line_number,
                 {", ".join(f"{text} as {column}" for column, text in texts.items())},
                 {", ".join(f"{sql} as {name}" for name, sql in ids.items())},
                 {utc_in_sql(kinds["event_time"], taken["event_time"], source.name)}
@@ -289,9 +290,10 @@ def _reject_failures(
             con.execute(
                 f"""
                 create or replace temp table failures as
-                select line_number, {_told(mapped, expression)} as told
+                select {LINE_NUMBER} as line_number, {_told(mapped, expression)} as told
                 from readable
-                semi join (select line_number from judged where {lacking}) using (line_number)
+                semi join (select line_number from judged where {lacking}) as lacking
+                    on readable.{LINE_NUMBER} = lacking.line_number
                 where try(({expression}) is null) is null
                 """
             )
@@ -352,7 +354,9 @@ def _why(con: duckdb.DuckDBPyConnection, mapped: Mapped, expression: str, line: 
     if column_references(expression) & _blanked(mapped):
         return ""
     try:
-        con.execute(f"select ({expression}) from readable where line_number = ?", [line]).fetchone()
+        con.execute(
+            f"select ({expression}) from readable where {LINE_NUMBER} = ?", [line]
+        ).fetchone()
     except duckdb.Error as error:
         return f": {_first_line(error)}"
     return ""
@@ -396,9 +400,13 @@ def keep_rejects(
             ($members::varchar[])[{part_of("line_number")} + 1] as member,
         from (
             -- written out for the few rows that need it, not for all
-            select line_number, reason, json_object({row_as_json})::varchar as line
-            from rejected inner join readable using (line_number)
-            where reason is not null
+            select
+                rejected.line_number,
+                rejected.reason,
+                json_object({row_as_json})::varchar as line,
+            from rejected
+            inner join readable on rejected.line_number = readable.{LINE_NUMBER}
+            where rejected.reason is not null
             union all
             -- whose user it is cannot be told: letters and digits are blanked, the shape stays
             select line_number, reason, regexp_replace(line, '[\\p{{L}}\\p{{N}}]', 'x', 'g')
@@ -449,9 +457,9 @@ def _columns_with_types(
     row = con.execute(
         f"""
         select {counts} from {opened.rows}
-        where {line_of("line_number")} % (
+        where {line_of(LINE_NUMBER)} % (
             select 1 + count(*) // {SAMPLE_ROWS} from {opened.rows}
-        ) = 0 or {line_of("line_number")} <= 1000
+        ) = 0 or {line_of(LINE_NUMBER)} <= 1000
         """
     ).fetchone()
     assert row is not None  # an aggregate has one row

@@ -10,6 +10,7 @@ import duckdb
 from flows.errors import ExtractError
 from flows.extract.found import Extract
 from flows.extract.unpack import Part, Stream, local_only, unpacked
+from flows.formats.lines import LINE_NUMBER
 from flows.formats.mapping import Mapped, mapping_in_sql
 from flows.formats.numbers import Marks, whole_number_in_sql
 from flows.formats.reading import MALFORMED, first_line_of, line_of, open_parts, part_of
@@ -99,8 +100,10 @@ def _judge(
             with
 
             told as (
-                select line_number, {texts}, left(json_object({shown})::varchar, {LONGEST_REJECT})
-                    as line
+                select
+                    {LINE_NUMBER} as line_number,
+                    {texts},
+                    left(json_object({shown})::varchar, {LONGEST_REJECT}) as line,
                 from {rows}
             ),
 

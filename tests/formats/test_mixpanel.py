@@ -51,6 +51,6 @@ def test_bad_rows_are_rejected_with_their_line(home: Home, fixture: Fixture) -> 
         (3, "no user id"),
         (4, "no event name"),
         (5, "no user id"),
-        (6, "no user id"),
-        (7, "not a JSON object"),
+        (6, "not a JSON object"),
+        (7, "no user id"),
     ]

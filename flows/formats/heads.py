@@ -1,0 +1,143 @@
+"""What stands above the rows of a CSV file: the names of its columns, and a spreadsheet's sep=."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import islice
+
+import duckdb
+
+from flows.extract.unpack import Part
+from flows.formats.lines import LINES_OPTIONS, as_literal
+from flows.formats.sniffing import head_of
+from flows.sources import Reader
+
+_LINE = re.compile(r"[^\r\n]*(?:\r\n|\n|\r)|[^\r\n]+")
+_SEPARATOR = re.compile(r'"?sep=([^"\r\n])"?[\s,;]*', re.IGNORECASE)
+
+_MOST_LINES = 50
+"""Lines looked at for the end of a header that has line breaks."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Head:
+    """The columns of a CSV file, the delimiter, and the first line below the header, from 1.
+
+    ``is_plain`` says that DuckDB finds the header by itself: it is the first line, and the
+    delimiter is the one of the sources file. ``line_end`` is how the header ends.
+    """
+
+    columns: tuple[str, ...]
+    delimiter: str
+    first_line: int
+    is_plain: bool
+    line_end: str
+
+
+def read_head(con: duckdb.DuckDBPyConnection, part: Part, reader: Reader) -> Head:
+    """The head of a part. DuckDB's own sniffer would give up on a file with bad rows.
+
+    A first line ``sep=;`` names the delimiter, whatever the reader says. Where the rows end with
+    one delimiter more than the header, there is a nameless column.
+    """
+    lines = _first_lines(con, part)
+    above = 0
+    while above < len(lines) and not lines[above].strip():
+        above += 1
+    delimiter = reader.delimiter
+    if above < len(lines) and (separator := _SEPARATOR.fullmatch(lines[above].strip("\r\n "))):
+        delimiter = separator[1]
+        above += 1
+    lines = lines[above:] or [""]
+    size = _lines_of_the_first_row(lines, reader.quote) if reader.header else 0
+    names: Sequence[str] = reader.names
+    if not names:
+        names = _fields(lines[:size], delimiter, reader.quote)
+        rest = lines[size : size + 1] if delimiter[1:] or not reader.quote else lines[size:]
+        if rest and len(row := _fields(rest, delimiter, reader.quote)) == len(names) + 1:
+            names = [*names, ""] if not row[-1] else names
+        names = _unique([_one_line(name) or f"column{n}" for n, name in enumerate(names)])
+    return Head(
+        columns=tuple(names),
+        delimiter=delimiter,
+        first_line=above + size + 1,
+        is_plain=above == 0 and size <= 1,
+        line_end="\r\n" if lines[0].endswith("\r\n") else "\n",
+    )
+
+
+def same_columns(asked: Iterable[str], columns: Sequence[str]) -> dict[str, str]:
+    """The columns that are asked for, each with the one of ``columns`` that it is.
+
+    Names are the same without regard to case; failing that, without regard to blanks and
+    underscores as well, where only one column is meant.
+    """
+    by_case = {column.lower(): column for column in reversed(columns)}
+    by_letters: dict[str, list[str]] = {}
+    for column in columns:
+        by_letters.setdefault(letters(column), []).append(column)
+    found = {}
+    for name in asked:
+        alike = by_letters.get(letters(name), [])
+        if name.lower() in by_case:
+            found[name] = by_case[name.lower()]
+        elif len(alike) == 1:
+            found[name] = alike[0]
+    return found
+
+
+def letters(name: str) -> str:
+    """A column's name without case, blanks and underscores: Package Name is package_name."""
+    return re.sub(r"[\s_]+", "", name).lower()
+
+
+def _first_lines(con: duckdb.DuckDBPyConnection, part: Part) -> list[str]:
+    """The first lines with their ends. DuckDB reads 32 MB ahead for them: it is the last resort."""
+    if not part.location.endswith(".zst"):
+        head = head_of(part)
+        line = re.split(rb"[\r\n]", head.lstrip(b"\xef\xbb\xbf\r\n"), maxsplit=1)
+        if len(line) == 2 and b"\0" not in line[0] and _is_utf8(line[0]):
+            text = head.decode("utf-8-sig", "replace")
+            return [found[0] for found in islice(_LINE.finditer(text), _MOST_LINES)]
+    rows = con.execute(
+        f"select line from read_csv(?, {LINES_OPTIONS}) limit {_MOST_LINES}",
+        [as_literal(part.location)],
+    ).fetchall()
+    return [f"{line or ''}\n" for (line,) in rows]
+
+
+def _is_utf8(line: bytes) -> bool:
+    try:
+        line.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _lines_of_the_first_row(lines: Sequence[str], quote: str) -> int:
+    """How many lines the header takes: more than one where a quoted name has line breaks."""
+    quotes = 0
+    for number, line in enumerate(lines, 1):
+        quotes += line.count(quote) if quote else 0
+        if quotes % 2 == 0:
+            return number
+    return 1
+
+
+def _fields(lines: Sequence[str], delimiter: str, quote: str) -> list[str]:
+    if len(delimiter) > 1 or not quote:
+        return "".join(lines).rstrip("\r\n").split(delimiter)
+    return next(csv.reader(lines, delimiter=delimiter, quotechar=quote), [])
+
+
+def _one_line(name: str) -> str:
+    return " ".join(name.split()) if "\n" in name or "\r" in name else name.strip()
+
+
+def _unique(names: list[str]) -> list[str]:
+    """Names told apart without regard to case, as DuckDB tells columns apart."""
+    lower = [name.lower() for name in names]
+    return [name if lower[n] not in lower[:n] else f"{name}_{n}" for n, name in enumerate(names)]

@@ -250,7 +250,7 @@ def _packing(head: bytes) -> str:
 
 def _packing_by_name(path: PurePosixPath) -> str:
     """What DuckDB takes a file for, which goes by the name."""
-    suffix = path.suffix.lower()
+    suffix = path.suffix  # not in capitals: DuckDB would read .GZ as text
     return suffix if suffix in (".gz", ".zst") else ""
 
 

@@ -27,7 +27,8 @@ class Head:
     """The columns of a CSV file, the delimiter, and the first line below the header, from 1.
 
     ``is_plain`` says that DuckDB finds the header by itself: it is the first line, and the
-    delimiter is the one of the sources file. ``line_end`` is how the header ends.
+    delimiter is the one of the sources file. ``line_end`` is how the header ends; ``is_mixed`` says
+    that the line below ends in another way, at which DuckDB stops after seconds.
     """
 
     columns: tuple[str, ...]
@@ -35,6 +36,7 @@ class Head:
     first_line: int
     is_plain: bool
     line_end: str
+    is_mixed: bool = False
 
 
 def read_head(con: duckdb.DuckDBPyConnection, part: Part, reader: Reader) -> Head:
@@ -65,6 +67,7 @@ def read_head(con: duckdb.DuckDBPyConnection, part: Part, reader: Reader) -> Hea
         delimiter=delimiter,
         first_line=above + size + 1,
         is_plain=above == 0 and size <= 1,
+        is_mixed=size == 1 and _end_apart(lines[:2], reader.quote),
         line_end="\r\n" if lines[0].endswith("\r\n") else "\n",
     )
 
@@ -125,6 +128,12 @@ def _lines_of_the_first_row(lines: Sequence[str], quote: str) -> int:
         if quotes % 2 == 0:
             return number
     return 1
+
+
+def _end_apart(lines: Sequence[str], quote: str) -> bool:
+    """Whether two lines end in two ways, and neither may be a part of a quoted value."""
+    ends = {line[len(line.rstrip("\r\n")) :] for line in lines} - {""}
+    return len(ends) > 1 and not (quote and any(quote in line for line in lines))
 
 
 def _fields(lines: Sequence[str], delimiter: str, quote: str) -> list[str]:

@@ -126,4 +126,4 @@ def _without_control_characters(text: str) -> str:
 
 def _with_seams(text: str) -> str:
     """SQL that marks where one object ends and the next begins on the same line."""
-    return rf"regexp_replace({text}, '\}}\s*\{{', '}}{_SEAM}{{', 'g')"
+    return rf"""regexp_replace({text}, '\}}\s*\{{(\s*["}}])', '}}{_SEAM}{{\1', 'g')"""

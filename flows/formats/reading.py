@@ -323,7 +323,7 @@ def _open_csv(
         group = [part for part, _ in alike]
         wanted.check(group[0], head.columns)
         try:
-            if not head.is_plain:
+            if head.is_mixed or not head.is_plain:
                 raise duckdb.InvalidInputException("its header is not DuckDB's")
             for some in _read_together(group, head):
                 _load_csv(con, some, head, reader.quote, wanted, empty, 1 + int(reader.header))

@@ -131,9 +131,9 @@ def _lines_of_the_first_row(lines: Sequence[str], quote: str) -> int:
 
 
 def _end_apart(lines: Sequence[str], quote: str) -> bool:
-    """Whether two lines end in two ways, and neither may be a part of a quoted value."""
+    """Whether two lines end in two ways, and neither end is within a quoted value."""
     ends = {line[len(line.rstrip("\r\n")) :] for line in lines} - {""}
-    return len(ends) > 1 and not (quote and any(quote in line for line in lines))
+    return len(ends) > 1 and not (quote and any(line.count(quote) % 2 for line in lines))
 
 
 def _fields(lines: Sequence[str], delimiter: str, quote: str) -> list[str]:

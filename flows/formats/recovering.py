@@ -24,6 +24,9 @@ UNCLOSED = "extract_unclosed"
 _MARK = "\ue000"
 """Takes the place of a quoted value while the rest of its line is looked at."""
 
+_NO_QUOTE = "\ue004"
+"""The quote of a text that has none."""
+
 _SAMPLE = 10_000
 _MOST = 0.8
 
@@ -38,11 +41,27 @@ def take_apart(
     rows themselves. LINES, without the header's, is used up.
     """
     con.execute(f"alter table {LINES} rename column {LINE_NUMBER} to line_number")
-    con.execute(f"delete from {LINES} where line is null or trim(line) = ''")
+    con.execute(f"update {LINES} set line = '' where line is null")
+    quote = quote or _NO_QUOTE
     grammar = _Grammar(delimiter, quote, columns)
-    escapes = _escapes_by_backslash(con, grammar)
+    off = _make_records(con, grammar, line_end)
+    escapes = off > 0 and _has_escapes(con, quote)
     if escapes:
+        for table in (RECORDS, UNCLOSED):
+            con.execute(f"create or replace temp table {table}_as_written as from {table}")
         con.execute(f"update {LINES} set line = {_doubled('line', quote)}")
+        escapes = _make_records(con, grammar, line_end) < off
+        for table in (RECORDS, UNCLOSED):
+            if not escapes:
+                con.execute(f"create or replace temp table {table} as from {table}_as_written")
+            con.execute(f"drop table {table}_as_written")
+    con.execute(f"drop table {LINES}")
+    return escapes
+
+
+def _make_records(con: duckdb.DuckDBPyConnection, grammar: _Grammar, line_end: str) -> int:
+    """Write RECORDS and UNCLOSED; how many rows have quotes out of place."""
+    quote = grammar.quote
     _join_lines(con, grammar, line_end)
     con.execute(
         f"""
@@ -50,7 +69,9 @@ def take_apart(
         select lines.*
         from {LINES} as lines
         asof left join extract_spans as spans on lines.line_number >= spans.line_number
-        where spans.last_line is null or lines.line_number > spans.last_line
+        where
+            (spans.last_line is null or lines.line_number > spans.last_line)
+            and trim(line) <> ''
         """
     )
     con.execute(
@@ -74,10 +95,17 @@ def take_apart(
         )
         """
     )
-    con.execute(f"drop table {LINES}")
     con.execute("drop table extract_single_lines")
     con.execute("drop table extract_spans")
-    return escapes
+    row = con.execute(
+        f"""
+        select
+            count(*) filter (contains(text, {text_in_sql(quote)}) and {grammar.is_off("text")})
+            + (select count(*) from {UNCLOSED})
+        from {RECORDS}
+        """
+    ).fetchone()
+    return int(row[0]) if row else 0
 
 
 class _Grammar:
@@ -134,20 +162,11 @@ class _Grammar:
         return f"1 + (length({text}) - length({removed})) // {len(self.delimiter)}"
 
 
-def _escapes_by_backslash(con: duckdb.DuckDBPyConnection, grammar: _Grammar) -> bool:
-    """Whether fewer lines are off when a backslash escapes the quote after it."""
-    quote = grammar.quote
+def _has_escapes(con: duckdb.DuckDBPyConnection, quote: str) -> bool:
+    """Whether a quote follows on a backslash anywhere."""
     escaped = text_in_sql("\\" + quote)
-    row = con.execute(
-        f"""
-        select
-            count(*) filter ({grammar.is_off("line")}),
-            count(*) filter ({grammar.is_off(_doubled("line", quote))}),
-        from {LINES}
-        where contains(line, {escaped})
-        """
-    ).fetchone()
-    return row is not None and row[1] < row[0]
+    found = con.execute(f"select 1 from {LINES} where contains(line, {escaped}) limit 1")
+    return found.fetchone() is not None
 
 
 def _doubled(text: str, quote: str) -> str:

@@ -50,8 +50,8 @@ def read_head(con: duckdb.DuckDBPyConnection, part: Part, reader: Reader) -> Hea
     while above < len(lines) and not lines[above].strip():
         above += 1
     delimiter = reader.delimiter
-    if above < len(lines) and (separator := _SEPARATOR.fullmatch(lines[above].strip("\r\n "))):
-        delimiter = separator[1]
+    if above < len(lines) and (separator := spreadsheet_separator(lines[above])):
+        delimiter = separator
         above += 1
     lines = lines[above:] or [""]
     size = _lines_of_the_first_row(lines, reader.quote) if reader.header else 0
@@ -61,7 +61,7 @@ def read_head(con: duckdb.DuckDBPyConnection, part: Part, reader: Reader) -> Hea
         rest = lines[size : size + 1] if delimiter[1:] or not reader.quote else lines[size:]
         if rest and len(row := _fields(rest, delimiter, reader.quote)) == len(names) + 1:
             names = [*names, ""] if not row[-1] else names
-        names = _unique([_one_line(name) or f"column{n}" for n, name in enumerate(names)])
+        names = _unique([one_line(name) or f"column{n}" for n, name in enumerate(names)])
     return Head(
         columns=tuple(names),
         delimiter=delimiter,
@@ -70,6 +70,12 @@ def read_head(con: duckdb.DuckDBPyConnection, part: Part, reader: Reader) -> Hea
         is_mixed=size == 1 and _end_apart(lines[:2], reader.quote),
         line_end="\r\n" if lines[0].endswith("\r\n") else "\n",
     )
+
+
+def spreadsheet_separator(line: str) -> str | None:
+    """The delimiter that a first line such as sep=; names."""
+    found = _SEPARATOR.fullmatch(line.strip("\r\n "))
+    return found[1] if found else None
 
 
 def same_columns(asked: Iterable[str], columns: Sequence[str]) -> dict[str, str]:
@@ -142,7 +148,8 @@ def _fields(lines: Sequence[str], delimiter: str, quote: str) -> list[str]:
     return next(csv.reader(lines, delimiter=delimiter, quotechar=quote), [])
 
 
-def _one_line(name: str) -> str:
+def one_line(name: str) -> str:
+    """A column's name without what surrounds it, and without line breaks."""
     return " ".join(name.split()) if "\n" in name or "\r" in name else name.strip()
 
 

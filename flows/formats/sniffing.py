@@ -11,19 +11,32 @@ from flows.extract.unpack import GZIP, Part, open_unpacked
 from flows.formats.vendor_format import FileType, VendorFormat
 from flows.sources import Reader
 
+DELIMITERS = ("\t", ",", ";", "|")
+"""Those that tables in text have."""
+
 
 def reader_of(form: VendorFormat, part: Part) -> Reader:
     """How a file of a vendor's format is read."""
     kind = _type_of(form, part)
     if kind == "csv":
+        delimiter = _delimiter_of(form, part)
         return Reader(
             type="csv",
-            delimiter=form.delimiter,
-            quote=form.quote,
+            delimiter=delimiter,
+            quote=form.quote if delimiter == form.delimiter else '"',
             header=form.header,
             names=form.names,
         )
     return Reader(type=kind, records=form.records if kind == "json" else None)
+
+
+def _delimiter_of(form: VendorFormat, part: Part) -> str:
+    """The vendor's, unless the header has another: a table passes through many hands."""
+    header = head_of(part).split(b"\n", 1)[0].decode("utf-8", "replace")
+    if not form.header or form.delimiter in header:
+        return form.delimiter
+    found = max(DELIMITERS, key=header.count)
+    return found if found in header else form.delimiter
 
 
 def _type_of(form: VendorFormat, part: Part) -> FileType:

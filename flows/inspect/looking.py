@@ -13,11 +13,12 @@ import duckdb
 
 from flows.errors import ExtractError
 from flows.extract.unpack import Part
-from flows.formats.sniffing import head_of
+from flows.formats.heads import one_line, spreadsheet_separator
+from flows.formats.sniffing import DELIMITERS, head_of
 from flows.inspect.guesses import in_sql
 from flows.sql import text_in_sql
 
-_DELIMITERS = ("\t", ",", ";", "|", " ")
+_DELIMITERS = (*DELIMITERS, " ")
 _SAMPLE_LINES = 200
 
 Kind = Literal["parquet", "ndjson", "json", "csv", "lines"]
@@ -63,7 +64,7 @@ def look_at(part: Part) -> Look:
         return _parquet(part)
     if b"\0" in head:
         raise ExtractError(f"{part.name}: neither text nor Parquet, nor a zip or gzip of these")
-    text = head.decode("utf-8-sig", "replace").replace("\r\n", "\n")
+    text = head.decode("utf-8-sig", "replace").replace("\r\n", "\n").replace("\r", "\n")
     if not text.strip():
         raise ExtractError(f"{part.name}: the file is empty")
     if text.lstrip()[0] in "{[":
@@ -123,12 +124,15 @@ def _table(text: str) -> Look:
     if len(lines) > 2:
         lines = lines[:-1]  # the last one may be cut off
     lines = [line for line in lines if line.strip()][:_SAMPLE_LINES]
-    for delimiter in _DELIMITERS:
-        rows = list(csv.reader(lines, delimiter=delimiter))
+    separator = spreadsheet_separator(lines[0])
+    if separator:
+        lines = lines[1:] or [""]
+    for delimiter in (separator,) if separator else _DELIMITERS:
+        rows = list(csv.reader([f"{line}\n" for line in lines], delimiter=delimiter))
         width = len(rows[0])
         if width > 1 and sum(len(row) == width for row in rows) >= 0.5 * len(rows):
             has_header = _is_header(rows)
-            names = tuple(name.strip() for name in rows[0]) if has_header else _numbered(width)
+            names = tuple(map(one_line, rows[0])) if has_header else _numbered(width)
             body = [row for row in rows[int(has_header) :] if len(row) == width]
             texts = [dict(zip(names, row, strict=True)) for row in body]
             return Look(

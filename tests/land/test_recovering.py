@@ -143,7 +143,8 @@ def test_without_quotes_every_line_is_a_row(con: duckdb.DuckDBPyConnection, land
     text = HEADER + good(0, 5) + '\n"al,2026-01-01,"open,x\n' + good(5, 5)
     _, landed = land("a.csv", text, quote="")
     assert (landed.rows_landed, landed.rows_rejected) == (11, 0)
-    assert con.execute("select event_name from raw.app_events where event_name <> 'open'")
+    found = con.execute("select event_name from raw.app_events where event_name <> 'open'")
+    assert found.fetchall() == [('"open',)]
 
 
 ENDS = {

@@ -20,8 +20,6 @@ from flows.sources import EventSource
 from tests.land.conftest import BY_NAME, NOW, Land
 from tests.presence import extracts_of
 
-pytest_plugins: list[str] = []
-
 HEADER = "who,at,what,id"
 ROWS = [f"u{n},2026-01-0{1 + n % 5} 10:00:00,open,e{n}" for n in range(12)]
 TABLE = "\n".join([HEADER, *ROWS]) + "\n"

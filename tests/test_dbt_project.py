@@ -82,12 +82,14 @@ HISTORY = f"""
     from (values {EVENTS}) as e
         (app_id, user_id, local_time, platform, country, channel, extract_id);
 
-    insert into raw.extracts
+    insert into raw.extracts (
+        extract_id, source, kind, format, uri, checksum, bytes, modified_at, rows_seen, rows_landed,
+        rows_rejected, rows_duplicate, min_event_time, max_event_time, status, landed_at
+    )
     select
         extract_id, any_value(app_id) || '_events', 'events', 'custom', 'file', 'checksum', 1,
         timestamp '2024-01-13', count(*), count(*), 0, 0, min(event_time), max(event_time),
-        if(extract_id = 'q', 'quarantined', 'landed'), timestamp '2024-01-13',
-        null, null, null, null
+        if(extract_id = 'q', 'quarantined', 'landed'), timestamp '2024-01-13'
     from raw.app_events
     group by extract_id;
 
@@ -99,10 +101,13 @@ HISTORY = f"""
     insert into raw.app_store_ids values ('reel', 'apple', '42');
     insert into raw.launch_notes values ('reel', '2024-01-09', 'release', 'Two');
 
-    insert into raw.extracts values (
+    insert into raw.extracts (
+        extract_id, source, kind, format, uri, checksum, bytes, modified_at, rows_seen, rows_landed,
+        rows_rejected, rows_duplicate, min_event_time, max_event_time, status, landed_at
+    ) values (
         'c', 'charts', 'ranks', 'custom', 'file', 'checksum-c', 1, timestamp '2024-01-03',
         3, 3, 0, 0, timestamp '2024-01-01 01:00:00', timestamp '2024-01-03 01:00:00', 'landed',
-        timestamp '2024-01-03', null, null, null, null
+        timestamp '2024-01-03'
     );
     insert into raw.chart_snapshots
     select
@@ -110,19 +115,25 @@ HISTORY = f"""
         make_timestamp(2024, 1, day, 1, 0, 0), 100, 2, null, status, null, null, 'c',
         timestamp '2024-01-03', null
     from (values (1, 'observed'), (2, 'unchanged'), (3, 'observed')) as s (day, status);
-    insert into raw.extracts values (
+    insert into raw.extracts (
+        extract_id, source, kind, format, uri, checksum, bytes, modified_at, rows_seen, rows_landed,
+        rows_rejected, rows_duplicate, min_event_time, max_event_time, status, landed_at
+    ) values (
         'i', 'sales', 'installs', 'app_store_sales', 'file', 'checksum-i', 1,
         timestamp '2024-01-03', 2, 2, 0, 0, timestamp '2024-01-01', timestamp '2024-01-02',
-        'landed', timestamp '2024-01-03', null, null, null, null
+        'landed', timestamp '2024-01-03'
     );
     insert into raw.store_installs values
         ('sales', 'apple', '42', '2024-01-01', 'JP', 'downloads', 99000, 'i', '2024-01-03'),
         ('sales', 'apple', '42', '2024-01-02', 'JP', 'downloads', 600, 'i', '2024-01-03'),
         ('sales', 'apple', '42', '2024-01-02', 'US', 'downloads', 400, 'i', '2024-01-03');
-    insert into raw.extracts values (
+    insert into raw.extracts (
+        extract_id, source, kind, format, uri, checksum, bytes, modified_at, rows_seen, rows_landed,
+        rows_rejected, rows_duplicate, min_event_time, max_event_time, status, landed_at
+    ) values (
         'r', 'reviews', 'reviews', 'itunes_reviews', 'file', 'checksum-r', 1,
         timestamp '2024-01-09', 4, 4, 0, 0, timestamp '2023-12-31 16:00:00',
-        timestamp '2024-01-08 16:00:00', 'landed', timestamp '2024-01-09', null, null, null, null
+        timestamp '2024-01-08 16:00:00', 'landed', timestamp '2024-01-09'
     );
     insert into raw.app_reviews by name
     select

@@ -9,11 +9,17 @@ import duckdb
 from flows.errors import ExtractError
 from flows.extract.unpack import Part
 from flows.formats.lines import LINE_NUMBER
-from flows.formats.mapping import mapping_in_sql
+from flows.formats.mapping import (
+    column_references,
+    each_part_by_itself,
+    fails_in_sql,
+    mapping_in_sql,
+)
 from flows.formats.numbers import whole_number_in_sql
-from flows.formats.reading import first_line_of, open_parts
+from flows.formats.reading import MALFORMED, first_line_of, open_parts
 from flows.land.times import ZONES, utc_in_sql
 from flows.sources import CHART_COLUMNS, ChartFiles
+from flows.sql import name_in_sql, text_in_sql
 
 _TYPES = {
     "store": "lower({})",
@@ -38,13 +44,41 @@ def read_custom(con: duckdb.DuckDBPyConnection, parts: Sequence[Part], source: C
     for moment in ("snapshot_at", "feed_updated_at"):
         typed[moment] = utc_in_sql("VARCHAR", typed[moment], source.name)
     mapped = ", ".join(f"{typed[column]} as {column}" for column in CHART_COLUMNS)
+    query = (
+        f"insert into chart_entries by name select {LINE_NUMBER} as line_number, {mapped} "
+        f"from {rows} as records"
+    )
     try:
-        con.execute(
-            f"insert into chart_entries by name select {LINE_NUMBER} as line_number, {mapped} "
-            f"from {rows} as records"
-        )
+        with each_part_by_itself(con):
+            con.execute(query)
+            for column, expression in mapping.fallible().items():
+                _reject_failures(con, rows, column, expression)
     except duckdb.Error as error:
         raise ExtractError(f"{source.name}: columns: {first_line_of(error)}") from error
+
+
+def _reject_failures(
+    con: duckdb.DuckDBPyConnection, rows: str, column: str, expression: str
+) -> None:
+    """Move the entries on which an expression fails to MALFORMED: null is not what it gave."""
+    names = ", ".join(
+        f"{text_in_sql(name)}, {name_in_sql(name)}"
+        for name in sorted(column_references(expression))
+    )
+    con.execute(
+        f"""
+        create or replace temp table failures as
+        select {LINE_NUMBER} as line_number, json_object({names})::varchar as line
+        from {rows} as records
+        where {fails_in_sql(expression)}
+        """
+    )
+    con.execute(
+        "delete from failures where line_number not in (select line_number from chart_entries)"
+    )
+    con.execute("delete from chart_entries where line_number in (select line_number from failures)")
+    words = text_in_sql(f"{column.replace('_', ' ')} not understood")
+    con.execute(f"insert into {MALFORMED} select line_number, {words}, line from failures")
 
 
 def _tried(mapping: dict[str, str], column: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, Literal
@@ -33,8 +34,8 @@ class Mapped:
     that it lacks is null. ``has_types`` says whether expressions expect columns with types of their
     own (a mapping from the sources file) or text throughout (a vendor's format). ``merges`` says
     with which known user an anonymous one is merged, where rows tell that at all. ``given`` are the
-    canonical columns that the sources file maps itself; ``id_prefix`` and ``former_event_id`` are
-    the format's, see formats.vendor_format.
+    canonical columns that the sources file maps itself; ``id_prefix``, ``former_event_id`` and
+    ``former_user_id`` are the format's, see formats.vendor_format.
     """
 
     expressions: dict[str, str]
@@ -45,6 +46,7 @@ class Mapped:
     given: frozenset[str] = frozenset()
     id_prefix: str = ""
     former_event_id: str | None = None
+    former_user_id: str | None = None
 
     def identifiers(self, column: str) -> tuple[str, ...]:
         """The expressions of which the first that gives an id is the user or anonymous id."""
@@ -58,6 +60,14 @@ class Mapped:
             for column, expression in self.expressions.items()
             for one in (self.identifiers(column) if column in IDENTIFIERS else (expression,))
         )
+
+    def fallible(self) -> dict[str, str]:
+        """The expressions of the sources file by canonical column, but for bare columns."""
+        return {
+            column: expression
+            for column, expression in self.expressions.items()
+            if column in self.given and not is_bare_column(expression)
+        }
 
     def references(self, column: str) -> frozenset[str]:
         """The extract's columns that a canonical column is made of."""
@@ -89,9 +99,9 @@ def _vendors(form: VendorFormat, given: dict[str, str], zone: str) -> Mapped:
     """A vendor's mapping, corrected by the sources file."""
     standing = {c: e.replace("{timezone}", text_in_sql(zone)) for c, e in form.columns.items()}
     expressions = standing | given
-    former = None
+    former, former_user = None, None
     if isinstance(form, EventFormat) and "event_id" not in given:
-        former = form.former_event_id
+        former, former_user = form.former_event_id, form.former_user_id
     return Mapped(
         expressions=expressions,
         needed=_all_references(expressions | ({"former_event_id": former} if former else {})),
@@ -101,6 +111,7 @@ def _vendors(form: VendorFormat, given: dict[str, str], zone: str) -> Mapped:
         given=frozenset(given),
         id_prefix=form.id_prefix if isinstance(form, EventFormat) else "",
         former_event_id=former,
+        former_user_id=former_user,
     )
 
 
@@ -173,6 +184,28 @@ def is_always_tried(expression: str, column: str) -> bool:
     """Whether an expression names a column within ``try_cast`` only: null is what it asks for."""
     untried = [names[0].lower() for names in _references(_parse(expression), tried=False)]
     return column.lower() not in untried
+
+
+def fails_in_sql(expression: str) -> str:
+    """SQL that says of a row whether an expression fails on it, where null may be its value.
+
+    To be evaluated within ``each_part_by_itself``.
+    """
+    return f"try(({expression}) is null) is null"
+
+
+@contextmanager
+def each_part_by_itself(con: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    """Let DuckDB evaluate an expression as often as it is written.
+
+    What occurs twice it otherwise evaluates once, before it gets to try(): one value on which that
+    fails then fails the query.
+    """
+    con.execute("set disabled_optimizers = 'common_subexpressions'")
+    try:
+        yield
+    finally:
+        con.execute("reset disabled_optimizers")
 
 
 @cache

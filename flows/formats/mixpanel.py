@@ -43,4 +43,5 @@ MIXPANEL = EventFormat(
     takes_timezone=True,
     id_prefix="$device:",
     former_event_id=_INSERT_ID,
+    former_user_id="""properties->>'$."$distinct_id_before_identity"'""",
 )

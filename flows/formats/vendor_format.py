@@ -50,12 +50,14 @@ class EventFormat(VendorFormat):
 
     ``event_id`` holds all by which the vendor itself takes two rows for one event.
     ``former_event_id`` is what events were told apart by in warehouses from before that: such an
-    event is recognised when it is delivered again.
+    event is recognised when it is delivered again; ``former_user_id`` is the user whose it was then
+    where that is not the one of today.
     """
 
     merges: Literal["first", "last"] | None = None
     takes_timezone: bool = False
     id_prefix: str = ""
     former_event_id: str | None = None
+    former_user_id: str | None = None
     replaces_same_path: bool = False
     """A newer file at the same path replaces the older one's events."""

@@ -12,7 +12,7 @@ import duckdb
 from flows.extract.found import Extract
 from flows.extract.unpack import Part, Stream, local_only, unpacked
 from flows.formats.event_formats import EVENT_FORMATS
-from flows.formats.mapping import mapping_in_sql
+from flows.formats.mapping import Mapped, mapping_in_sql
 from flows.formats.reading import open_parts
 from flows.formats.sniffing import reader_of
 from flows.lake import events as raw_events
@@ -56,7 +56,7 @@ def land_events(
         judge_rows(con, opened, source, mapped, settings, now)
         clocks.count_user_days(con)
         clocks.reject_before_history(con, source.earliest_event)
-        _identify(con, source, key)
+        _identify(con, source, mapped, key)
         if mapped.former_event_id:
             _recognise_former_ids(con, source)
         counted = _keep_first_rows(con)
@@ -87,7 +87,9 @@ def _reader(source: EventSource, parts: Sequence[Part]) -> Reader:
     return reader_of(EVENT_FORMATS[source.format], parts[0])
 
 
-def _identify(con: duckdb.DuckDBPyConnection, source: EventSource, key: str) -> None:
+def _identify(
+    con: duckdb.DuckDBPyConnection, source: EventSource, mapped: Mapped, key: str
+) -> None:
     """Key the users, into the temporary table users, and name the events that have no id.
 
     An event without a vendor's id is its content plus how often that content occurred before it in
@@ -97,10 +99,15 @@ def _identify(con: duckdb.DuckDBPyConnection, source: EventSource, key: str) -> 
     """
     # a variable, not SQL text: the secret must not show in an error, a log or a profile
     con.execute("set variable user_key = ?", [key])
+    former = """
+        union
+        select distinct former_user_id from judged
+        where reason is null and former_user_id <> user_id
+    """
     try:
         # a user is hashed once, however many events are theirs
         con.execute(
-            """
+            f"""
             create or replace temp table users as
             select
                 user_id,
@@ -113,6 +120,7 @@ def _identify(con: duckdb.DuckDBPyConnection, source: EventSource, key: str) -> 
                 union
                 select distinct anonymous_id from judged
                 where reason is null and anonymous_id is not null
+                {former if mapped.former_event_id else ""}
             )
             """,
             {"app_id": source.app_id},
@@ -143,8 +151,9 @@ def _identify(con: duckdb.DuckDBPyConnection, source: EventSource, key: str) -> 
 def _recognise_former_ids(con: duckdb.DuckDBPyConnection, source: EventSource) -> None:
     """Give events that landed by another id, when formats told them apart by less, that id.
 
-    It is the same event if user, name and time are the same as well. Only days that the rows touch
-    are looked at. Of pruned events nothing but the id is known: it is enough.
+    It is the same event if user (as then or as today), name and time are the same as well. Only
+    days that the rows touch are looked at. Of pruned events nothing but the id is known: it is
+    enough.
     """
     con.execute(
         """
@@ -176,7 +185,11 @@ def _recognise_former_ids(con: duckdb.DuckDBPyConnection, source: EventSource) -
         update judged set event_id = judged.former_event_id
         from (
             select judged.line_number
-            from judged
+            from (
+                select line_number, former_event_id, event_name, event_time, reason,
+                    unnest([user_id, former_user_id]) as user_id,
+                from judged
+            ) as judged
             inner join users on judged.user_id = users.user_id
             semi join (
                 select event_id, user_key, event_name, event_time

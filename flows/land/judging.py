@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -16,6 +15,8 @@ from flows.formats.mapping import (
     IDENTIFIERS,
     Mapped,
     column_references,
+    each_part_by_itself,
+    fails_in_sql,
     is_always_tried,
     is_bare_column,
 )
@@ -133,6 +134,7 @@ def judge_rows(
                 {properties} as properties,
                 {_misfit(typed, mapped)} as misfit
                 {f", {_text(former)} as former_event_id" if former else ""}
+                {f", {_text(mapped.former_user_id or 'null')} as former_user" if former else ""}
                 {told_columns},
             from readable
         ),
@@ -143,6 +145,7 @@ def judge_rows(
                 {who["user_id"]} as user_id,
                 {who["anonymous_id"]} as anonymous_id,
                 coalesce({", ".join(ids) or "null"}) is not null as has_a_word,
+                {f"coalesce(former_user, {', '.join(ids)}) as former_user_id," if former else ""}
             from canonical
         )
 
@@ -151,6 +154,7 @@ def judge_rows(
             app_version, channel, properties,
             cast(md5(event_id) as uuid) as event_id,
             {"cast(md5(former_event_id) as uuid) as former_event_id," if former else ""}
+            {"former_user_id," if former else ""}
             case when event_id is null then {_CONTENT.format(scope=scope)} end as content,
             user_id is null and has_a_word as is_nameless,
             -- how far an export reaches is seen by events that nobody can be told of, too
@@ -177,23 +181,11 @@ def judge_rows(
         try:
             con.execute(query, given)
         except duckdb.ConversionException:
-            # DuckDB evaluates what occurs twice before it gets to try(), so that one value that
-            # does not fit fails them all; without that optimisation it is a reject
-            with _every_part_by_itself(con):
+            with each_part_by_itself(con):
                 con.execute(query, given)
     except duckdb.Error as error:
         raise ExtractError(f"{source.name}: cannot be read: {_first_line(error)}") from error
     _reject_failures(con, source, mapped, taken)
-
-
-@contextmanager
-def _every_part_by_itself(con: duckdb.DuckDBPyConnection) -> Iterator[None]:
-    """Let DuckDB evaluate an expression as often as it is written."""
-    con.execute("set disabled_optimizers = 'common_subexpressions'")
-    try:
-        yield
-    finally:
-        con.execute("reset disabled_optimizers")
 
 
 def _text(expression: str) -> str:
@@ -286,7 +278,7 @@ def _reject_failures(
         lacking = "true" if column in IDENTIFIERS else f"{column} is null"
         if not con.execute(f"select 1 from judged where {lacking} limit 1").fetchone():
             continue
-        with _every_part_by_itself(con):
+        with each_part_by_itself(con):
             con.execute(
                 f"""
                 create or replace temp table failures as
@@ -294,7 +286,7 @@ def _reject_failures(
                 from readable
                 semi join (select line_number from judged where {lacking}) as lacking
                     on readable.{LINE_NUMBER} = lacking.line_number
-                where try(({expression}) is null) is null
+                where {fails_in_sql(expression)}
                 """
             )
         if not con.execute("select 1 from failures limit 1").fetchone():

@@ -11,7 +11,13 @@ from flows.errors import ExtractError
 from flows.extract.found import Extract
 from flows.extract.unpack import Part, Stream, local_only, unpacked
 from flows.formats.lines import LINE_NUMBER
-from flows.formats.mapping import Mapped, mapping_in_sql
+from flows.formats.mapping import (
+    Mapped,
+    column_references,
+    each_part_by_itself,
+    fails_in_sql,
+    mapping_in_sql,
+)
 from flows.formats.numbers import Marks, whole_number_in_sql
 from flows.formats.reading import MALFORMED, first_line_of, line_of, open_parts, part_of
 from flows.formats.report_formats import INSTALL_FORMATS, REVIEW_FORMATS
@@ -93,36 +99,64 @@ def _judge(
     moment = "install_date" if installs else "reviewed_at"
     stars = "null::bigint" if installs else whole_number_in_sql("rating", source.numbers.marks)
     con.execute(ZONES)
+    query = f"""
+    create or replace temp table report_rows as
+    with
+
+    told as (
+        select
+            {LINE_NUMBER} as line_number,
+            {texts},
+            left(json_object({shown})::varchar, {LONGEST_REJECT}) as line,
+        from {rows}
+    ),
+
+    typed as (
+        select
+            * replace ({utc_in_sql("VARCHAR", moment, source.name)} as {moment}),
+            {moment} as moment_told,
+            {_counted(source.numbers.marks) if installs else "null::bigint[]"} as counts,
+            {stars} as stars,
+        from told
+    )
+
+    select *, {_install_reason() if installs else _review_reason()} as reason
+    from typed
+    """
     try:
-        con.execute(
-            f"""
-            create or replace temp table report_rows as
-            with
-
-            told as (
-                select
-                    {LINE_NUMBER} as line_number,
-                    {texts},
-                    left(json_object({shown})::varchar, {LONGEST_REJECT}) as line,
-                from {rows}
-            ),
-
-            typed as (
-                select
-                    * replace ({utc_in_sql("VARCHAR", moment, source.name)} as {moment}),
-                    {moment} as moment_told,
-                    {_counted(source.numbers.marks) if installs else "null::bigint[]"} as counts,
-                    {stars} as stars,
-                from told
-            )
-
-            select *, {_install_reason() if installs else _review_reason()} as reason
-            from typed
-            """,
-            {"now": now},
-        )
+        try:
+            con.execute(query, {"now": now})
+        except duckdb.ConversionException:
+            with each_part_by_itself(con):
+                con.execute(query, {"now": now})
     except duckdb.Error as error:
         raise ExtractError(f"{source.name}: cannot be read: {first_line_of(error)}") from error
+    _reject_failures(con, rows, mapped)
+
+
+def _reject_failures(con: duckdb.DuckDBPyConnection, rows: str, mapped: Mapped) -> None:
+    """Reject the rows on which an expression of the sources file fails: null is not what it gave.
+
+    A country that fails would be the total of all countries.
+    """
+    for column, expression in mapped.fallible().items():
+        shown = sorted(column_references(expression) - mapped.references("author"))
+        told = ", ".join(f"cast({name_in_sql(name)} as varchar)" for name in shown)
+        words = text_in_sql(f"{column.replace('_', ' ')} not understood")
+        value = f"concat_ws(' ', {told})" if told else "''"
+        with each_part_by_itself(con):
+            con.execute(
+                f"""
+                update report_rows
+                set reason = concat_ws(': ', {words}, nullif(failures.value, ''))
+                from (
+                    select {LINE_NUMBER} as line_number, {value} as value
+                    from {rows}
+                    where {fails_in_sql(expression)}
+                ) as failures
+                where report_rows.line_number = failures.line_number and reason is null
+                """
+            )
 
 
 def _counted(marks: Marks) -> str:

@@ -178,6 +178,25 @@ def test_merging_users_makes_no_second_event(home: Home) -> None:
     assert home.rows("select rows_unlike from raw.extracts order by uri") == [(0,), (1,)]
 
 
+@pytest.mark.parametrize(
+    ("changed", "was"),
+    [
+        ({"distinct_id": "cleo", "$distinct_id_before_identity": "ann"}, "ann"),
+        ({"distinct_id": "undefined", "$device_id": "d"}, "undefined"),
+    ],
+)
+def test_a_former_event_is_recognised_by_the_user_that_it_had(
+    home: Home, changed: dict[str, Any], was: str
+) -> None:
+    home.land("mixpanel", write(home, "a.ndjson", MIXPANEL))
+    home.con.execute(
+        "update raw.app_events set event_id = md5('i')::uuid, user_key = ?", [home.user(was)]
+    )
+    landing = home.land("mixpanel", write(home, "b.ndjson", MIXPANEL | properties(**changed)))
+    assert (landing.rows_landed, landing.rows_duplicate) == (0, 1)
+    assert home.rows("select rows_unlike from raw.extracts order by uri") == [(0,), (1,)]
+
+
 def test_a_mapped_event_id_is_the_app_s(home: Home) -> None:
     """Who maps it, says what an event is."""
     rows = [MIXPANEL, MIXPANEL | properties(distinct_id="ben")]

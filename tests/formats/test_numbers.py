@@ -216,3 +216,54 @@ def test_inspect_guesses_the_marks_and_says_so(tmp_path: Path) -> None:
     assert inspection.proposal.options == {"numbers": GERMAN}
     assert any("1.234" in note for note in inspection.proposal.notes)
     assert inspection.landing.rows_landed == 2
+
+
+def test_an_expression_that_fails_on_a_row_of_a_report_is_a_reject(home: Home) -> None:
+    """A country that comes to null would be the total of all countries."""
+    columns = INSTALLS | {"country": "(land::int)::varchar", "updates": "land::int + land::int"}
+    (home.folder / "a.csv").write_text(
+        "day;app;new;land\n2026-01-05;com.x;3;1\n2026-01-05;com.x;4;Chad\n2026-01-05;com.x;5;\n"
+    )
+    source = InstallFiles(
+        name="own",
+        uri=str(home.folder / "a.csv"),
+        format="custom",
+        reader={"type": "csv", "delimiter": ";"},
+        columns=columns,
+    )
+    assert land_files(home.con, source, home.settings, NOW).failed == ()
+    assert home.rows("select country, metric, units from raw.store_installs order by all") == [
+        ("1", "downloads", 3),
+        ("1", "updates", 2),
+        (None, "downloads", 5),
+    ]
+    assert home.rejects() == [(3, "updates not understood: Chad")]
+
+
+@pytest.mark.parametrize(
+    "column", ["genre", "storefront", "app_name", "feed_updated_at", "store_app_id"]
+)
+def test_an_expression_that_fails_on_an_entry_of_a_chart_is_a_reject(
+    home: Home, column: str
+) -> None:
+    (home.folder / "c.csv").write_text("pos;app;n\n1;com.x;1\n2;com.y;one\n3;com.z;3\n")
+    columns = {
+        "store": "'google'",
+        "storefront": "'us'",
+        "chart": "'top-free'",
+        "snapshot_at": "'2026-01-05'",
+        "rank": "pos",
+        "store_app_id": "app",
+    }
+    failing = "make_date(2026, 1, n::int)" if column == "feed_updated_at" else "('g' || n::int)"
+    constant = f"if(n = 'one', {failing}::varchar, 'us')" if column == "storefront" else failing
+    source = ChartFiles(
+        name="own",
+        uri=str(home.folder / "c.csv"),
+        format="custom",
+        reader={"type": "csv", "delimiter": ";"},
+        columns=columns | {column: constant},
+    )
+    assert land_files(home.con, source, home.settings, NOW).failed == ()
+    assert home.rows("select rank from raw.chart_ranks order by 1") == [(1,), (3,)]
+    assert home.rejects() == [(3, f"{column.replace('_', ' ')} not understood")]

@@ -8,6 +8,7 @@ from typing import Any
 import duckdb
 import pytest
 from hypothesis import given
+from hypothesis import settings as drawn
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -61,6 +62,7 @@ def test_a_whole_number_is_read_to_the_digit(marks: Marks, told: dict[str, int |
     assert read(list(told), marks) == list(told.values())
 
 
+@drawn(deadline=None)
 @given(
     st.lists(st.integers(-(10**12), 10**12), min_size=1),
     st.sampled_from([Marks(thousands=t, decimal="," if t == "." else ".") for t in ".,' "]),

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 import duckdb
 import pytest
 from hypothesis import given
+from hypothesis import settings as drawn
 from hypothesis import strategies as st
 
 from flows.errors import ExtractError
@@ -99,6 +100,7 @@ def test_a_number_is_no_time() -> None:
         utc_in_sql("BIGINT", "at", "chat")
 
 
+@drawn(deadline=None)
 @given(st.sampled_from("+-"), st.text("0123456789:", max_size=9))
 def test_an_offset_is_one_of_the_known_spellings_or_none(sign: str, digits: str) -> None:
     """No other text after the sign is taken for an offset of any kind."""

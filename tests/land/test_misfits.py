@@ -157,3 +157,17 @@ def test_what_lands_is_what_the_cast_gives_and_the_rest_is_rejected(
         "select count(*) from raw.app_events where platform is null and channel is not null"
     ).fetchone()
     assert told == (0,)
+
+
+@pytest.mark.parametrize(
+    "expression",
+    ["case when value::int > 1 then value::int end", "value::int + value::int"],
+)
+def test_a_part_that_is_written_twice_fails_on_its_own_rows_only(
+    con: duckdb.DuckDBPyConnection, land: Land, expression: str
+) -> None:
+    rows = [(f"u{n}", "2026-01-05", value) for n, value in enumerate(["1", "2", "x", "y"], 1)]
+    columns = TOLD | {"channel": f"({expression})::varchar", "platform": "(value::int)::varchar"}
+    _, landed = land("a.csv", csv(rows), columns=columns)
+    assert (landed.rows_landed, landed.rows_rejected) == (2, 2)
+    assert [line for line, _ in rejects(con)] == [4, 5]

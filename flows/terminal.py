@@ -136,6 +136,12 @@ def show_inspection(inspection: Inspection) -> None:
         for reason, count, line in inspection.rejects:
             table.add_row(reason, f"{count:,}", f"{line:,}")
         _show(table)
+    if inspection.duplicates:
+        say(inspection.duplicates)
+    if proposal.weighed:
+        say("\nWeighed as well:")
+    for other in proposal.weighed:
+        say(f"- {other}")
 
 
 def show_verification(verification: Verification) -> None:

@@ -51,6 +51,24 @@ CHART_NAMES: Mapping[str, Sequence[str]] = {
     "url": ("url", "link"),
 }  # fmt: skip
 
+INSTALL_NAMES: Mapping[str, Sequence[str]] = {
+    "store_app_id": (
+        "store_app_id", "app_apple_identifier", "apple_identifier", "apple_id", "adam_id",
+        "package_name", "package", "bundle_id", "app_id",
+    ),
+    "install_date": ("install_date", "date", "day", "date_day", "report_date", "begin_date"),
+    "country": ("country", "country_code", "territory", "storefront"),
+    "downloads": ("downloads", "first_time_downloads", "daily_user_installs"),
+    "redownloads": ("redownloads",),
+    "updates": ("updates", "daily_device_upgrades", "update_events"),
+    "installs": ("installs", "installations", "daily_device_installs", "install_events"),
+    "uninstalls": (
+        "uninstalls", "deletions", "daily_user_uninstalls", "uninstall_events",
+    ),
+    "sessions": ("sessions",),
+}  # fmt: skip
+"""The same for a store's report."""
+
 _TIME_FORMATS = (
     "%Y%m%d",
     "%Y%m%d%H%M%S",

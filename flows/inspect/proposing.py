@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
+from flows.errors import ExtractError
 from flows.formats.event_formats import EVENT_FORMATS
+from flows.formats.heads import letters, same_columns
 from flows.formats.mapping import column_references
 from flows.formats.numbers import guess_marks
 from flows.formats.report_formats import INSTALL_FORMATS, REVIEW_FORMATS
 from flows.formats.vendor_format import VendorFormat
-from flows.inspect.guesses import CHART_NAMES, EVENT_NAMES, matching, time_expression
+from flows.inspect.guesses import (
+    CHART_NAMES,
+    EVENT_NAMES,
+    INSTALL_NAMES,
+    matching,
+    time_expression,
+)
 from flows.inspect.looking import Column, Look
 from flows.sources import INSTALL_COUNTS
 
@@ -23,11 +31,17 @@ _SECTIONS = (
 )
 
 
+_COUNT = re.compile(r"\d[\d.,]*")
+_PACKAGE = re.compile(r"[a-zA-Z]\w*(\.\w+)+")
+_FILE_NAME = re.compile(r"\.(csv|tsv|txt|json|ndjson|jsonl|parquet|zip|gz|zst)$", re.IGNORECASE)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Proposal:
     """An entry for a section of the sources file.
 
-    ``title`` says in words what the format is; ``notes`` are what only the reader can know.
+    ``title`` says in words what the format is; ``notes`` are what only the reader can know;
+    ``weighed`` are other readings that were possible, and why they were not taken.
     """
 
     section: str
@@ -35,6 +49,7 @@ class Proposal:
     title: str
     options: dict[str, Any]
     notes: tuple[str, ...] = ()
+    weighed: tuple[str, ...] = ()
 
     def entry(self, name: str, app_id: str, uri: str | Sequence[str]) -> dict[str, Any]:
         """The entry as the sources file has it."""
@@ -43,8 +58,32 @@ class Proposal:
 
 
 def propose(look: Look) -> Proposal:
-    """The proposal for a file. Its columns may lack something that nobody can tell from it."""
-    return _vendors(look) or _feeds(look) or _of_any_shape(look)
+    """The proposal for a file. Its columns may lack something that nobody can tell from it.
+
+    Raises ExtractError for a store's report that is of no known kind: it has no users.
+    """
+    proposal = _vendors(look) or _feeds(look) or _of_any_shape(look)
+    others = tuple(said for name, said in _near(look) if name != proposal.format)
+    return replace(proposal, weighed=(*proposal.weighed, *others))
+
+
+def _near(look: Look) -> list[tuple[str, str]]:
+    """The vendors' formats of which the file has at least half of the marks, and what it lacks."""
+    near = []
+    for _, formats in _SECTIONS:
+        for form in formats.values():
+            found = same_columns(form.marks, look.names)
+            if form.names or len(form.marks) < 3 or len(found) < len(form.marks) / 2:
+                continue
+            lacking = sorted(form.marks - found.keys())
+            if lacking:
+                said = f"it has no column {', '.join(lacking)}"
+            elif look.kind not in form.types:
+                said = f"that comes as {' or '.join(form.types)}, this is {look.kind}"
+            else:
+                said = "it has its columns, but another format has more of them"
+            near.append((form.name, f"{form.title} ({form.name}): {said}."))
+    return near
 
 
 def _vendors(look: Look) -> Proposal | None:
@@ -114,10 +153,10 @@ def _fits(form: VendorFormat, look: Look) -> bool:
         return form.marks <= look.document.keys()
     if look.kind not in form.types:
         return False
-    if look.kind == "csv" and look.delimiter != form.delimiter:
-        return False
     if look.kind == "json" and look.records not in (form.records or "$", "$"):
         return False
+    if look.kind == "csv":
+        return len(same_columns(form.marks, look.names)) == len(form.marks)
     return form.marks <= look.keys
 
 
@@ -143,7 +182,51 @@ def _of_any_shape(look: Look) -> Proposal:
     charts = matching(CHART_NAMES, [column.name for column in look.columns])
     if {"rank", "store_app_id"} <= set(charts):
         return _chart(look, {key: names[name] for key, name in charts.items()})
+    users = matching(EVENT_NAMES, [column.name for column in look.columns]).get("user_id")
+    report = matching(INSTALL_NAMES, [column.name for column in look.columns])
+    if users is None and _is_report(look, report):
+        return _report(look, {key: names[name] for key, name in report.items()})
     return _events(look, names)
+
+
+def _is_report(look: Look, found: dict[str, str]) -> bool:
+    """Whether each row counts something of an app on a day: no row is of a user."""
+    if not {"store_app_id", "install_date"} <= found.keys():
+        return False
+    others = [
+        c for c in look.columns if c.name not in (found["store_app_id"], found["install_date"])
+    ]
+    return any(c.values and all(map(_COUNT.fullmatch, c.values)) for c in others)
+
+
+def _report(look: Look, found: dict[str, Column]) -> Proposal:
+    counts = [name for name in found if name in INSTALL_COUNTS]
+    if not counts:
+        raise ExtractError(
+            f"not known: a store's report ({', '.join(look.names[:20])}), which has apps and days "
+            "but no users, and no count that afterhype knows. If it counts downloads, installs or "
+            "sessions, write an entry of installs: with format: custom, and map that column."
+        )
+    columns = {key: column.expression for key, column in found.items()}
+    day = found["install_date"]
+    columns["install_date"] = time_expression(day.values, day.expression) or day.expression
+    ids = found["store_app_id"].values
+    google = sum(bool(_PACKAGE.fullmatch(value)) for value in ids)
+    columns["store"] = "'google'" if ids and google > len(ids) / 2 else "'apple'"
+    rest = [name for name in look.names if name not in {c.name for c in found.values()}]
+    return Proposal(
+        section="installs",
+        format="custom",
+        title=f"a store's report: {_words(look)}",
+        options={"reader": _reader(look), "columns": columns},
+        notes=(
+            f"Which store is it? Taken for {columns['store']}.",
+            "Counts are summed over rows of the same app, day and country: right only if no row is "
+            f"the total of others. Columns that are not mapped: {', '.join(rest) or 'none'}.",
+            "Apps are told by store_ids: {apple: …, google: …} of their entry in apps.",
+        ),
+        weighed=("Events: no column is named as users are.",),
+    )
 
 
 def _events(look: Look, names: dict[str, Column]) -> Proposal:
@@ -161,12 +244,18 @@ def _events(look: Look, names: dict[str, Column]) -> Proposal:
     else:
         columns["event_time"] = "event_time"
         notes.append("No column looks like a time: correct columns.event_time.")
-    user = found.get("user_id") or next(
-        (c for c in look.columns if not moment or c is not moment[0]), None
-    )
+    others = [c for c in look.columns if not moment or c is not moment[0]]
+    user = found.get("user_id") or next((c for c in others if not _is_of_the_file(c)), None)
+    if user is None:
+        raise ExtractError(
+            f"not known: {_words(look)}. No vendor's format has these columns, and none of them "
+            "can be a user's id. Write an entry with format: custom."
+        )
     if "user_id" not in found:
-        notes.append("No column is named as users are: check columns.user_id.")
-    columns = {"user_id": user.expression if user else "user_id"} | columns
+        notes.append(
+            f"No column is named as users are: {user.name} is a guess. Check columns.user_id."
+        )
+    columns = {"user_id": user.expression} | columns
     if "event_name" in found:
         columns["event_name"] = found["event_name"].expression
     else:
@@ -187,6 +276,27 @@ def _events(look: Look, names: dict[str, Column]) -> Proposal:
         title=_words(look),
         options={"reader": _reader(look), "columns": columns},
         notes=tuple(notes),
+        weighed=tuple(_other_readings(look, user, [column for column, told in timed if told])),
+    )
+
+
+def _other_readings(look: Look, user: Column, times: Sequence[Column]) -> Iterator[str]:
+    """Which other columns are named as users are, or hold times."""
+    named = {letters(name) for name in EVENT_NAMES["user_id"]}
+    users = [c.name for c in look.columns if letters(c.name) in named and c is not user]
+    if users:
+        yield f"Other columns named as users are: {', '.join(users)}; taken: {user.name}."
+    if len(times) > 1:
+        yield (
+            f"Other columns that hold times: {', '.join(c.name for c in times[1:])}; "
+            f"taken: {times[0].name}."
+        )
+
+
+def _is_of_the_file(column: Column) -> bool:
+    """Whether a column says where a row comes from: a name of a file, or a loader's own column."""
+    return column.name.startswith("_") or (
+        bool(column.values) and all(map(_FILE_NAME.search, column.values))
     )
 
 
@@ -206,7 +316,7 @@ def _chart(look: Look, found: dict[str, Column]) -> Proposal:
     ids = found["store_app_id"].values
     options, notes = number_marks(look, [found["rank"].name])
     if "store" not in columns:
-        google = sum(bool(re.fullmatch(r"[a-zA-Z]\w*(\.\w+)+", value)) for value in ids)
+        google = sum(bool(_PACKAGE.fullmatch(value)) for value in ids)
         columns["store"] = "'google'" if ids and google > len(ids) / 2 else "'apple'"
         notes.append(f"Which store is it? Taken for {columns['store']}.")
     if "chart" not in columns:

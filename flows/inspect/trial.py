@@ -53,7 +53,7 @@ class Inspection:
     """What an export is, the entry proposed for it, and what a trial of its beginning came to.
 
     ``entry`` is YAML. ``columns`` and ``rows`` are some canonical rows; ``rejects`` are reasons
-    with their counts and the first line of each.
+    with their counts and the first line of each; ``duplicates`` says why rows count as repeated.
     """
 
     uri: str
@@ -65,6 +65,7 @@ class Inspection:
     rows: tuple[tuple[Any, ...], ...]
     rejects: tuple[tuple[str, int, int], ...]
     is_whole: bool
+    duplicates: str | None = None
 
 
 def inspect(
@@ -105,8 +106,21 @@ def inspect(
         columns=columns,
         rows=landed,
         rejects=rejects,
+        duplicates=_why_duplicate(proposal, landing),
         is_whole=len(found) == 1 and len(parts) == 1 and str(sample) == part.location,
     )
+
+
+def _why_duplicate(proposal: Proposal, landing: SourceLanding) -> str | None:
+    """Why rows of the sample were taken for repetitions of others, if any were."""
+    if not landing.rows_duplicate:
+        return None
+    reason = {
+        "events": "their event id is that of an earlier row",
+        "ranks": "their chart was captured at the same moment before",
+        "reviews": "an earlier row is the same version of the review",
+    }.get(proposal.section, "they repeat earlier ones")
+    return f"{landing.rows_duplicate:,} rows are duplicates and do not count: {reason}."
 
 
 class _Probe(FileSource):

@@ -183,3 +183,139 @@ def test_the_command_shows_entry_rows_and_rejects(tmp_path: Path) -> None:
     entry = CliRunner().invoke(app, ["inspect", file, "--entry"]).output
     (tmp_path / "sources.yml").write_text(entry)
     assert load_sources(tmp_path / "sources.yml").events[0].format == "mixpanel"
+
+
+PLAY = "Date,Package name,Country,Daily User Installs,Daily User Uninstalls\n"
+APPLE = "Date\tApp Name\tApp Apple Identifier\tDownload Type\tDevice\tTerritory\tCounts\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "form"),
+    [
+        ("play.csv", f"{PLAY}2026-01-05,com.x.y,DE,3,1\n", "google_play_installs"),
+        ("play.csv", f"{PLAY.upper()}2026-01-05,com.x.y,DE,3,1\n", "google_play_installs"),
+        (
+            "loaded.csv",
+            "_file,_line,date,package_name,country,daily_user_installs,daily_user_uninstalls\n"
+            "installs_com.x.y_202601_country.csv,1,2026-01-05,com.x.y,DE,3,1\n",
+            "google_play_installs",
+        ),
+        (
+            "play_tabs.tsv",
+            f"{PLAY}2026-01-05,com.x.y,DE,3,1\n".replace(",", "\t"),
+            "google_play_installs",
+        ),
+        (
+            "apple.tsv",
+            f"{APPLE}2026-01-05\tX\t77\tFirst-time download\tiPhone\tUS\t3\n",
+            "app_store_analytics",
+        ),
+        (
+            "apple.csv",
+            f"{APPLE}2026-01-05\tX\t77\tFirst-time download\tiPhone\tUS\t3\n".replace("\t", ","),
+            "app_store_analytics",
+        ),
+        (
+            "loaded_apple.csv",
+            "_file,app_apple_identifier,date,download_type,device,territory,counts\n"
+            "one.csv,77,2026-01-05,First-time download,iPhone,US,3\n",
+            "app_store_analytics",
+        ),
+    ],
+)
+def test_a_store_s_report_is_one_however_its_header_is_written(
+    settings: Settings, tmp_path: Path, name: str, content: str, form: str
+) -> None:
+    (tmp_path / name).write_text(content)
+    inspection = inspect(str(tmp_path / name), settings)
+    assert (inspection.proposal.section, inspection.proposal.format) == ("installs", form)
+    landing = pasted(inspection, tmp_path)
+    assert (landing.rows_landed, landing.rows_rejected, landing.failed) == (1, 0, ())
+    assert "downloads" in {row[4] for row in inspection.rows}
+
+
+def test_a_report_of_no_vendor_is_installs_and_never_events(
+    settings: Settings, tmp_path: Path
+) -> None:
+    path = tmp_path / "territories.csv"
+    path.write_text(
+        "_file,app_id,date,territory,first_time_downloads,deletions,impressions\n"
+        "x_1.csv,77,2026-01-05,US,3,1,90\nx_2.csv,77,2026-01-06,US,4,1,80\n"
+    )
+    inspection = inspect(str(path), settings)
+    assert (inspection.proposal.section, inspection.proposal.format) == ("installs", "custom")
+    assert pasted(inspection, tmp_path).rows_landed == 2
+    assert {(row[4], row[5]) for row in inspection.rows} == {
+        ("downloads", 3), ("downloads", 4), ("uninstalls", 1),
+    }  # fmt: skip
+    assert "impressions" in " ".join(inspection.proposal.notes)
+    assert inspection.proposal.weighed == ("Events: no column is named as users are.",)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "_file,app_id,date,territory,impressions\nx_1.csv,77,2026-01-05,US,3\n",
+        "source,happened\na.csv,2026-01-05\nb.csv,2026-01-06\n",
+    ],
+)
+def test_what_has_no_user_is_not_known(settings: Settings, tmp_path: Path, content: str) -> None:
+    (tmp_path / "a.csv").write_text(content)
+    with pytest.raises(ExtractError, match="not known"):
+        inspect(str(tmp_path / "a.csv"), settings)
+
+
+def test_it_shows_what_it_weighed_and_what_would_not_count(tmp_path: Path) -> None:
+    rows = '{"event_type": "x", "event_time": "2026-01-05 10:00:00", "device_id": "d", '
+    rows += '"user_id": "u", "uuid": "1", "created_at": "2026-01-05"}\n'
+    (tmp_path / "a.ndjson").write_text(rows * 3)
+    shown = CliRunner().invoke(app, ["inspect", str(tmp_path / "a.ndjson")]).output
+    said = " ".join(shown.split())
+    assert "Amplitude export (amplitude): it has no column amplitude_id." in said
+    assert "Other columns named as users are: device_id; taken: user_id." in said
+    assert "Other columns that hold times: created_at; taken: event_time." in said
+    assert (
+        "2 rows are duplicates and do not count: their event id is that of an earlier row" in said
+    )
+
+
+FIRST_VERSION = {
+    "feed": {
+        "id": "https://rss.itunes.apple.com/api/v1/se/ios-apps/top-paid/games/10/explicit.json",
+        "country": "se",
+        "updated": "2019-03-02T01:00:00.000-08:00",
+        "results": [{"id": "7", "name": "Seven"}, {"id": "8", "name": "Eight"}],
+    }
+}
+
+
+def test_apple_s_first_version_lands_as_the_chart_that_it_is(
+    settings: Settings, tmp_path: Path
+) -> None:
+    (tmp_path / "old.json").write_text(json.dumps(FIRST_VERSION))
+    inspection = inspect(str(tmp_path / "old.json"), settings)
+    assert inspection.proposal.format == "apple_rss"
+    assert pasted(inspection, tmp_path).rows_landed == 2
+    when = datetime(2019, 3, 2, 9)
+    assert inspection.rows[0][:8] == ("apple", "se", "top-paid", "games", when, 2, 1, "7")
+
+
+def test_charts_of_other_media_are_refused_by_inspect_and_run(
+    settings: Settings, tmp_path: Path
+) -> None:
+    songs = json.dumps(FIRST_VERSION).replace("ios-apps", "apple-music")
+    (tmp_path / "songs.json").write_text(songs)
+    inspection = inspect(str(tmp_path / "songs.json"), settings)
+    assert "names no chart name" in " ".join(inspection.landing.failed)
+    assert "names no chart name" in " ".join(pasted(inspection, tmp_path).failed)
+
+
+def test_a_spreadsheet_s_sep_and_a_header_with_line_breaks(
+    settings: Settings, tmp_path: Path
+) -> None:
+    (tmp_path / "a.csv").write_bytes(
+        b'sep=;\r\n"user\r\nid";event;time\r\nu;open;2026-01-05 10:00:00\r\n;;\r\n'
+    )
+    inspection = inspect(str(tmp_path / "a.csv"), settings)
+    landing = pasted(inspection, tmp_path)
+    assert (landing.rows_landed, landing.rows_rejected) == (1, 0)

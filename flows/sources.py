@@ -174,7 +174,8 @@ class Reader(_Strict):
     ``records`` (json only) is the JSON path of the array of records inside one document. A file of
     ``lines`` (text of fixed widths, say) has one column, ``line``, for SQL to take apart;
     ``header_lines`` says how many lines at its top to skip. ``encoding`` is needed only for text
-    that is neither UTF-8 nor begins with a byte-order mark.
+    that is neither UTF-8 nor begins with a byte-order mark. A first line ``sep=;`` in the file goes
+    before ``delimiter``.
     """
 
     type: Literal["csv", "ndjson", "parquet", "json", "lines"]

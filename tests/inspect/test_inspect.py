@@ -249,7 +249,7 @@ def test_a_report_of_no_vendor_is_installs_and_never_events(
         ("downloads", 3), ("downloads", 4), ("uninstalls", 1),
     }  # fmt: skip
     assert "impressions" in " ".join(inspection.proposal.notes)
-    assert inspection.proposal.weighed == ("Events: no column is named as users are.",)
+    assert inspection.proposal.weighed[0] == "Events: no column is named as users are."
 
 
 @pytest.mark.parametrize(

@@ -195,12 +195,15 @@ create table if not exists raw.store_installs (
     store varchar not null,
     store_app_id varchar not null,
     install_date date not null, -- the store's own day
-    country varchar,
+    country varchar, -- null: of all countries; empty: of a country that the report leaves blank
     metric varchar not null,
     units bigint not null,
     extract_id varchar not null,
     landed_at timestamp not null,
+    reported_on date, -- the day in the name of the report's file
 );
+
+alter table raw.store_installs add column if not exists reported_on date;
 
 -- one row per version of a review that an extract delivered first; authors are keyed as users are
 create table if not exists raw.app_reviews (

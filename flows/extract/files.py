@@ -60,6 +60,11 @@ def between(found: Iterable[Found], start: date, end: date) -> tuple[list[Found]
     return chosen, undated
 
 
+def day_of(uri: str) -> date | None:
+    """The day that a file's own name carries, the last one where it carries several."""
+    return max(_days_in(uri.rpartition("/")[2]), default=None)
+
+
 def _glob(pattern: str) -> list[str]:
     return glob.glob(pattern, recursive=True)  # noqa: PTH207 - the pattern may be absolute
 

@@ -19,5 +19,16 @@ GOOGLE_PLAY_INSTALLS = VendorFormat(
         "uninstalls": '"Daily User Uninstalls"',
     },
     required=frozenset({"Package Name", "Date", "Daily User Installs"}),
+    breakdowns=frozenset(
+        {
+            "Device",
+            "Language",
+            "Carrier",
+            "App Version Code",
+            "Android OS Version",
+            "Tablets",
+            "Channel",
+        }
+    ),
     marks=frozenset({"Package Name", "Date", "Daily User Installs"}),
 )

@@ -19,8 +19,9 @@ class VendorFormat:
 
     ``columns`` maps canonical columns to expressions. ``types`` are the kinds of file in which the
     vendor delivers. For text files without a header ``names`` are the columns in order; in a JSON
-    document ``records`` is the path of the rows. ``marks`` are columns that together tell this
-    format from all others, for `afterhype inspect`.
+    document ``records`` is the path of the rows. A file with one of the columns ``breakdowns``
+    counts by something that nobody maps, so that its rows would pass for totals: it is refused.
+    ``marks`` are columns that together tell this format from all others, for `afterhype inspect`.
     """
 
     name: str
@@ -34,6 +35,7 @@ class VendorFormat:
     header: bool = True
     names: tuple[str, ...] = ()
     records: str | None = None
+    breakdowns: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,8 +8,10 @@ from datetime import datetime
 import duckdb
 
 from flows.errors import ExtractError
+from flows.extract.files import day_of
 from flows.extract.found import Extract
 from flows.extract.unpack import Part, Stream, local_only, unpacked
+from flows.formats.heads import same_columns
 from flows.formats.lines import LINE_NUMBER
 from flows.formats.mapping import (
     Mapped,
@@ -19,7 +21,7 @@ from flows.formats.mapping import (
     mapping_in_sql,
 )
 from flows.formats.numbers import Marks, whole_number_in_sql
-from flows.formats.reading import MALFORMED, first_line_of, line_of, open_parts, part_of
+from flows.formats.reading import MALFORMED, Opened, first_line_of, line_of, open_parts, part_of
 from flows.formats.report_formats import INSTALL_FORMATS, REVIEW_FORMATS
 from flows.formats.sniffing import reader_of
 from flows.land import ledger
@@ -57,21 +59,35 @@ def land_reports(
     mapped = mapping_in_sql(source)
     with unpacked(extracts, settings.home / "tmp", encoding, stream) as parts:
         name_extracts(con, parts)
-        rows = open_parts(
+        opened = open_parts(
             con, parts, _reader(source, parts), mapped.needed, mapped.required, as_text=True
-        ).rows
-        _judge(con, rows, source, mapped, now)
+        )
+        _refuse_breakdowns(source, parts, opened)
+        _judge(con, opened, source, mapped, now)
         with ledger.changes(con):
             check_key(con, key)
             _keep_rejects(con, source, mapped, parts, now)
             if isinstance(source, InstallFiles):
-                _insert_installs(con, source, now)
+                _insert_installs(con, source, parts, now)
                 outcomes = _outcomes(con, extracts, "install_date")
             else:
                 repeated = _insert_reviews(con, source, key, now)
                 outcomes = _outcomes(con, extracts, "reviewed_at", repeated)
             ledger.record(con, extracts, outcomes, now)
     return outcomes
+
+
+def _refuse_breakdowns(
+    source: InstallFiles | ReviewFiles, parts: Sequence[Part], opened: Opened
+) -> None:
+    """Raise ExtractError for a report by something else than the country."""
+    form = (INSTALL_FORMATS | REVIEW_FORMATS).get(source.format)
+    for part, columns in zip(parts, opened.columns, strict=True):
+        if form and (found := same_columns(form.breakdowns, columns)):
+            raise ExtractError(
+                f"{part.name}: is a report by {', '.join(sorted(found))}: its rows would pass for "
+                "totals. Land the report of all, or by country, and narrow uri to it."
+            )
 
 
 def _reader(source: InstallFiles | ReviewFiles, parts: Sequence[Part]) -> Reader:
@@ -82,7 +98,7 @@ def _reader(source: InstallFiles | ReviewFiles, parts: Sequence[Part]) -> Reader
 
 def _judge(
     con: duckdb.DuckDBPyConnection,
-    rows: str,
+    opened: Opened,
     source: InstallFiles | ReviewFiles,
     mapped: Mapped,
     now: datetime,
@@ -108,12 +124,15 @@ def _judge(
             {LINE_NUMBER} as line_number,
             {texts},
             left(json_object({shown})::varchar, {LONGEST_REJECT}) as line,
-        from {rows}
+        from {opened.rows}
     ),
 
     typed as (
         select
-            * replace ({utc_in_sql("VARCHAR", moment, source.name)} as {moment}),
+            * replace (
+                {utc_in_sql("VARCHAR", moment, source.name)} as {moment}
+                {_blank_country(opened, mapped) if installs else ""}
+            ),
             {moment} as moment_told,
             {_counted(source.numbers.marks) if installs else "null::bigint[]"} as counts,
             {stars} as stars,
@@ -131,7 +150,7 @@ def _judge(
                 con.execute(query, {"now": now})
     except duckdb.Error as error:
         raise ExtractError(f"{source.name}: cannot be read: {first_line_of(error)}") from error
-    _reject_failures(con, rows, mapped)
+    _reject_failures(con, opened.rows, mapped)
 
 
 def _reject_failures(con: duckdb.DuckDBPyConnection, rows: str, mapped: Mapped) -> None:
@@ -157,6 +176,23 @@ def _reject_failures(con: duckdb.DuckDBPyConnection, rows: str, mapped: Mapped) 
                 where report_rows.line_number = failures.line_number and reason is null
                 """
             )
+
+
+def _blank_country(opened: Opened, mapped: Mapped) -> str:
+    """SQL that tells a blank country from a report's total: where there is a column of countries.
+
+    A blank one is a country more, of which the report does not say which.
+    """
+    named = mapped.references("country")
+    parts = [
+        str(number)
+        for number, columns in enumerate(opened.columns)
+        if same_columns(named, columns).keys() == named and named
+    ]
+    if not parts:
+        return ""
+    here = f"{part_of('line_number')} in ({', '.join(parts)})"
+    return f", if({here}, coalesce(country, ''), country) as country"
 
 
 def _counted(marks: Marks) -> str:
@@ -232,8 +268,11 @@ def _keep_rejects(
     )
 
 
-def _insert_installs(con: duckdb.DuckDBPyConnection, source: InstallFiles, now: datetime) -> None:
+def _insert_installs(
+    con: duckdb.DuckDBPyConnection, source: InstallFiles, parts: Sequence[Part], now: datetime
+) -> None:
     """Sum what a report gives by device, version and the like."""
+    days = [day_of(part.member or "") or day_of(part.name.split("!")[0]) for part in parts]
     con.execute(
         f"""
         insert into raw.store_installs by name
@@ -241,10 +280,12 @@ def _insert_installs(con: duckdb.DuckDBPyConnection, source: InstallFiles, now: 
             $source as source, lower(store) as store, store_app_id,
             install_date::date as install_date, upper(country) as country, metric,
             sum(units)::bigint as units, extract_id, $now as landed_at,
+            max(reported_on) as reported_on,
         from (
             select
                 *,
                 {extract_of("line_number")} as extract_id,
+                ($days::date[])[{part_of("line_number")} + 1] as reported_on,
                 unnest($metrics::varchar[]) as metric,
                 unnest(counts) as units,
             from report_rows
@@ -253,7 +294,7 @@ def _insert_installs(con: duckdb.DuckDBPyConnection, source: InstallFiles, now: 
         where units is not null
         group by all
         """,
-        {"source": source.name, "metrics": list(INSTALL_COUNTS), "now": now},
+        {"source": source.name, "metrics": list(INSTALL_COUNTS), "days": days, "now": now},
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import uuid
+import zipfile
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any, Protocol
@@ -187,3 +188,52 @@ def test_reviews_corrupt(home: Home, land: Land) -> None:
         (6, "not a JSON object"),
     ]
     assert "Pat" not in str(home.rows("select line from raw.rejects"))
+
+
+PLAY = "Date,Package Name,{}Daily User Installs\n"
+
+
+def test_a_blank_country_is_none_of_the_others_and_no_total(home: Home, land: Land) -> None:
+    rows = "2026-01-05,com.x.y,US,100\n2026-01-05,com.x.y,,7\n2026-01-05,com.x.y, ,2\n"
+    land("google_play_installs.csv", (PLAY.format("Country,") + rows).encode())
+    land(
+        "google_play_installs.overview.csv",
+        (PLAY.format("") + "2026-01-05,com.x.y,120\n").encode(),
+        name="overview",
+    )
+    assert [row[3:] for row in installs(home)] == [
+        ("", "downloads", 9),
+        ("US", "downloads", 100),
+        (None, "downloads", 120),
+    ]
+
+
+@pytest.mark.parametrize("column", ["Device", "language", "Carrier", "App_Version_Code"])
+def test_a_report_by_another_dimension_never_passes_for_a_total(
+    home: Home, land: Land, column: str
+) -> None:
+    rows = "2026-01-05,com.x.y,one,100\n2026-01-05,com.x.y,,7\n"
+    landing = land("google_play_installs.csv", (PLAY.format(f"{column},") + rows).encode())
+    assert "would pass for totals" in " ".join(landing.failed)
+    assert installs(home) == []
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_report_carries_the_day_in_its_name(home: Home, packed: bool) -> None:
+    text = "Date,Package Name,Daily User Installs\n2026-01-05,com.x.y,{}\n"
+    names = ("r_2026-01-08.csv", "r_20260107.csv", "a_2026-01-01_2026-01-09.csv", "plain.csv")
+    for number, name in enumerate(names):
+        if packed:
+            with zipfile.ZipFile(home.folder / f"{number}.zip", "w") as archive:
+                archive.writestr(name, text.format(number))
+        else:
+            (home.folder / name).write_text(text.format(number))
+    source = InstallFiles(name="s", format="google_play_installs", uri=str(home.folder))
+    land_files(home.con, source, home.settings, NOW)
+    found = home.rows("select units, reported_on from raw.store_installs order by 1")
+    assert found == [
+        (0, date(2026, 1, 8)),
+        (1, date(2026, 1, 7)),
+        (2, date(2026, 1, 9)),
+        (3, None),
+    ]

@@ -17,7 +17,25 @@ visible as (
             and extracts.is_visible
 ),
 
--- Stores correct their reports and repeat a month's days in it: what landed last is what holds.
+-- Stores correct their reports. The newest one that names its day holds, whole: a country that it
+-- leaves out is gone. A report's total is a report of its own beside those by country.
+reported as (
+    select
+        *,
+        max(reported_on) over (
+            partition by
+                source, store, store_app_id, install_date, metric,
+                case when country is null then 1 else 0 end
+        ) as last_reported_on
+    from visible
+),
+
+newest_report as (
+    select * from reported
+    where last_reported_on is null or reported_on = last_reported_on
+),
+
+-- Where reports name no day, what landed last holds: a month's file repeats its days.
 newest_first as (
     select
         *,
@@ -25,7 +43,7 @@ newest_first as (
             partition by source, store, store_app_id, install_date, country, metric
             order by landed_at desc, extract_id asc
         ) as version
-    from visible
+    from newest_report
 ),
 
 final as (

@@ -65,12 +65,12 @@ create table if not exists raw.extracts (
     error varchar,
     etag varchar, -- of an object in a bucket
     reaches timestamp, -- of events: up to when, whatever the clocks of a few users say
+    rows_unlike bigint, -- duplicates that differ in user, name or time from the event that is kept
+    rows_nameless bigint, -- rejects that say that they are nobody's, by a word that is no id
 );
 alter table raw.extracts add column if not exists etag varchar;
 alter table raw.extracts add column if not exists reaches timestamp;
--- duplicates that differ in user, name or time from the event that is kept
 alter table raw.extracts add column if not exists rows_unlike bigint;
--- rejects that say themselves that they are nobody's, by a word that is no id
 alter table raw.extracts add column if not exists rows_nameless bigint;
 
 -- what the columns of each landed extract look like: where that changes, the export has drifted

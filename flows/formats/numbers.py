@@ -26,7 +26,8 @@ class Marks:
 def whole_number_in_sql(text: str, marks: Marks) -> str:
     """SQL for the whole number that a text spells, as bigint, or null where it is none.
 
-    Groups of thousands must be whole, and decimals zeros: 1.234 is no 1, and 1,5 no 2.
+    Groups of thousands must be whole, and decimals one or two zeros: neither 1.234 nor 1.000 is 1,
+    and 1,5 is not 2.
     """
     told = text
     if marks.thousands in ("'", " "):  # the typographic ones are the same
@@ -34,7 +35,8 @@ def whole_number_in_sql(text: str, marks: Marks) -> str:
         mark = text_in_sql(marks.thousands)
         told = f"translate({text}, {text_in_sql(others)}, repeat({mark}, {len(others)}))"
     decimal = re.escape(marks.decimal)
-    pattern = rf"[+-]?\d+(?:{decimal}0*)?"
+    # three zeros may be a group of thousands: 5.000 is not read as 5
+    pattern = rf"[+-]?\d+(?:{decimal}0{{0,2}})?"
     if marks.thousands:
         mark = re.escape(marks.thousands)
         # groups of two are India's

@@ -20,7 +20,7 @@ days as (
         {{ dbt.datediff('first_days.first_date', 'installs.install_date', 'day') }}
             as days_since_first
     from installs
-    inner join first_days
+    left join first_days
         on
             installs.app_id = first_days.app_id
             and installs.store = first_days.store

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
+from statistics import median
 from zoneinfo import ZoneInfo
 
 PERIODS = ("day", "week", "month")
@@ -178,6 +179,26 @@ def completes_on_24h(cohort: date, period: str, n: int, timezone: str) -> date:
     """Return the reporting day on which window ``n`` closes for a user of the last microsecond."""
     after_cohort = day_start(shift(cohort, period, 1), timezone)
     return reporting_day(after_cohort + (n + 1) * WINDOW[period] - MICROSECOND, timezone)
+
+
+def reach(events: Iterable[Event]) -> datetime:
+    """Return the UTC moment, without a zone, up to which an extract of these events has come.
+
+    After it no users but a few are seen, whose clocks may be fast: one, or 1 % of those who are
+    usual on a day. Of an app that is all but empty a last user is taken for real, less a day.
+    """
+    last: dict[str, datetime] = {}
+    by_day: dict[date, set[str]] = defaultdict(set)
+    for event in events:
+        last[event.user] = max(event.time, last.get(event.user, event.time))
+        by_day[event.time.date()].add(event.user)
+    latest = max(last.values())
+    if len(last) < 3:
+        return latest
+    usual = median(len(by_day[day]) for day in sorted(by_day)[-14:])
+    without_fast = sorted(last.values(), reverse=True)[max(1, int(0.01 * usual)) :]
+    others = without_fast[0] if without_fast else latest
+    return others if usual >= 5 else max(others, latest - ONE_DAY)
 
 
 # -- events to cohort members ----------------------------------------------------------------------

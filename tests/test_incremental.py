@@ -151,7 +151,7 @@ class World:
         events = {(e.app_id, e.event_id): e for x in visible for e in x.events}
         watermarks = {}
         for app_id in APPS:
-            times = [e.time for x in visible if x.app_id == app_id for e in x.events]
+            times = [oracle.reach(x.events) for x in visible if x.app_id == app_id and x.events]
             last = self.declared.get(app_id)
             if last is None and times:
                 last = oracle.reporting_day(max(times), self.rules.timezone) - timedelta(days=1)

@@ -33,7 +33,13 @@ NO_IDS = (
 """Texts that are no id of anybody, in lower case; upper and lower case are the same."""
 
 _ZEROS = "0-:{}"
-"""A text of nothing but these is no id: 0, an all-zero UUID or advertising id, a dash, {}."""
+"""A text of nothing but these is no id: 0, an all-zero UUID or advertising id, a dash, {}.
+
+Unless it is a short one with zeros and signs between them: 0-0 is made of two numbers.
+"""
+
+_SHORTEST_ZEROS = 12
+"""The length of a MAC address without signs, and shorter than any id of zeros with them."""
 
 _ZERO_BEGINNINGS = ("00", "0-", "0:", "{0")
 """How a long text of zeros begins: the others need not be looked at from end to end."""
@@ -41,7 +47,12 @@ _ZERO_BEGINNINGS = ("00", "0-", "0:", "{0")
 
 def is_no_id(word: str) -> bool:
     """Whether a word is no id by the list, whatever a source adds to it or takes from it."""
-    return word.strip().lower() in NO_IDS or not word.strip().strip(_ZEROS)
+    bare = word.strip().lower()
+    return bare in NO_IDS or (not bare.strip(_ZEROS) and not _is_composed(bare))
+
+
+def _is_composed(zeros: str) -> bool:
+    return "0" in zeros and zeros.strip("0{}") != "" and len(zeros) < _SHORTEST_ZEROS
 
 
 def identifier_in_sql(
@@ -63,7 +74,11 @@ def identifier_in_sql(
         bare = f"case when starts_with({text}, {text_in_sql(prefix)}) then {rest} else {text} end"
     listed = ", ".join(map(text_in_sql, words))
     beginnings = ", ".join(map(text_in_sql, _ZERO_BEGINNINGS))
-    zeros = f"trim({bare}, {text_in_sql(_ZEROS)}) = ''"
+    is_composed = (
+        f"contains({bare}, '0') and trim({bare}, '0{{}}') <> '' "
+        f"and strlen({bare}) < {_SHORTEST_ZEROS}"
+    )
+    zeros = f"trim({bare}, {text_in_sql(_ZEROS)}) = '' and not ({is_composed})"
     if kept := ", ".join(text_in_sql(word) for word in sorted(allowed)):
         zeros += f" and not list_contains([{kept}], lower({bare}))"
     # a list, not IN: of that DuckDB makes a join with all rows

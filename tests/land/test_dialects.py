@@ -92,13 +92,19 @@ def test_the_line_of_a_reject_is_the_one_an_editor_shows(
 NAMED = {"events.csv", "events.csv.gz", "events.CSV.GZ", "events.txt.zst", "events", "events.zip"}
 
 
-@pytest.mark.parametrize("name", sorted(NAMED))
-@pytest.mark.parametrize("packing", ["plain", "gzip", "zstd", "utf-16", "utf-16 in gzip", "zip"])
+@pytest.mark.parametrize(
+    ("name", "packing"),
+    [
+        (name, packing)
+        for name in sorted(NAMED)
+        for packing in ("plain", "gzip", "zstd", "utf-16", "utf-16 in gzip", "zip")
+        # half a zip is plain text, too: it is refused
+        if name != "events.zip" or packing not in ("plain", "utf-16")
+    ],
+)
 def test_the_bytes_decide_how_a_file_is_packed(
     con: duckdb.DuckDBPyConnection, land: Land, tmp_path: Path, name: str, packing: str
 ) -> None:
-    if name == "events.zip" and packing in ("plain", "utf-16"):
-        pytest.skip("half a zip is plain text, too: it is refused")
     _, landed = land(name, packed(packing, tmp_path))
     assert (landed.rows_landed, landed.rows_rejected) == (12, 0)
 

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import date, datetime, timedelta
+from random import Random
 
 import duckdb
 import pytest
 
+from tests import oracle
 from tests.land.conftest import Land
+
+ONE_DAY = timedelta(days=1)
 
 Seen = tuple[str, datetime]
 
@@ -165,3 +170,34 @@ def test_each_extract_of_a_batch_is_judged_by_itself(
     land("new.csv", csv(every_day(30, 3)))
     assert rejected(con) == []
     assert [at.year for at in reaches(con)] == [2005, 2026]
+
+
+def test_drawn_extracts_reach_as_far_as_the_oracle_says(
+    con: duckdb.DuckDBPyConnection, land: Land
+) -> None:
+    """Of apps with few users and many, some of which have clocks that are fast by hours or days."""
+    random = Random(7)
+    drawn: Counter[str] = Counter()
+    expected = {}
+    for number in range(80):
+        users = random.choice([1, 2, 3, 6, 40, 250])
+        seen = [
+            (f"u{random.randrange(users)}", FIRST + timedelta(hours=random.randrange(24 * 20)))
+            for _ in range(random.choice([2, 20, 400]))
+        ]
+        fast_by = timedelta(hours=random.choice([0, 3, 20, 24 * 5]))
+        last = max(at for _, at in seen)
+        seen += [(f"fast{n}", last + fast_by) for n in range(random.choice([0, 1, 2, 4]))]
+        events = [
+            oracle.Event(app_id="chat", user=user, event_id=str(n), name="open", time=at)
+            for n, (user, at) in enumerate(seen)
+        ]
+        extract_id, _ = land(f"{number}.csv", csv(seen))
+        expected[extract_id] = oracle.reach(events)
+        drawn["before the latest"] += expected[extract_id] < max(at for _, at in seen)
+        drawn["a day before it"] += expected[extract_id] == max(at for _, at in seen) - ONE_DAY
+        drawn["the latest"] += expected[extract_id] == max(at for _, at in seen)
+    found = con.execute("select extract_id, reaches from raw.extracts").fetchall()
+    assert dict(found) == expected
+    assert min(drawn[case] for case in ("before the latest", "the latest")) >= 10
+    assert drawn["a day before it"] >= 3

@@ -35,7 +35,10 @@ FAST_BY = timedelta(hours=24)
 
 
 def count_user_days(con: duckdb.DuckDBPyConnection) -> None:
-    """Write the temporary table user_days: one row per extract, user and UTC day in judged."""
+    """Write the temporary table user_days: one row per extract, user and UTC day in judged.
+
+    Rows without a user show as well how far an export reaches: each counts as one.
+    """
     # by the number of the part and a hash at first: names would take twice as long
     con.execute(
         f"""
@@ -50,6 +53,11 @@ def count_user_days(con: duckdb.DuckDBPyConnection) -> None:
             from judged
             where reason is null
             group by all
+            union all
+            select {part_of("line_number")}, hash(line_number), time_without_user::date,
+                time_without_user,
+            from judged
+            where time_without_user is not null
         )
         """
     )

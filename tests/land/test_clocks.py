@@ -88,6 +88,14 @@ def test_an_app_that_has_lost_its_users_is_followed_to_the_end(
     assert reaches(con) == [FIRST + timedelta(days=28)]
 
 
+def test_rows_of_nobody_show_how_far_an_export_reaches(
+    con: duckdb.DuckDBPyConnection, land: Land
+) -> None:
+    nobodys = [("undefined", FIRST + timedelta(days=2, hours=n)) for n in range(4)]
+    land("a.csv", csv(every_day(2, 2) + nobodys))
+    assert [at.date() for at in reaches(con)] == [FIRST.date() + timedelta(days=2)]
+
+
 def test_nothing_reaches_beyond_its_landing(con: duckdb.DuckDBPyConnection, land: Land) -> None:
     land("a.csv", csv([*every_day(8, 10), *morning(2)]), now=CUT - timedelta(hours=3))
     assert reaches(con) == [CUT - timedelta(hours=3)]

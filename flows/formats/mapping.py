@@ -208,6 +208,15 @@ def each_part_by_itself(con: duckdb.DuckDBPyConnection) -> Iterator[None]:
         con.execute("reset disabled_optimizers")
 
 
+def execute_with_try(con: duckdb.DuckDBPyConnection, query: str, given: dict[str, Any]) -> None:
+    """Execute a query in which try() keeps its word, whatever occurs twice within it."""
+    try:
+        con.execute(query, given)
+    except duckdb.ConversionException:  # only then, since common parts are worth their while
+        with each_part_by_itself(con):
+            con.execute(query, given)
+
+
 @cache
 def _engine() -> duckdb.DuckDBPyConnection:
     """An engine to parse with, kept: starting one takes longer than all the expressions do."""

@@ -65,11 +65,7 @@ def land_events(
         with ledger.changes(con):
             check_key(con, key)
             rejected = keep_rejects(con, source, mapped, [part.member for part in parts], now)
-            outcomes = _insert(con, extracts, source, counted, rejected, now)
-            outcomes = {
-                extract_id: replace(outcome, reaches=reaches.get(extract_id))
-                for extract_id, outcome in outcomes.items()
-            }
+            outcomes = _insert(con, extracts, source, counted, rejected, reaches, now)
             ledger.record(con, extracts, outcomes, now)
             drift.record(con, [part.extract_id for part in parts], mapped, source.name, now)
             if mapped.merges:
@@ -291,6 +287,7 @@ def _insert(
     source: EventSource,
     counted: Mapping[str, _Counted],
     rejected: Mapping[str, Rejected],
+    reaches: Mapping[str, datetime],
     now: datetime,
 ) -> dict[str, Landed]:
     """Insert the events, each once, and say what the extracts came to."""
@@ -352,6 +349,7 @@ def _insert(
             rows_unlike=good.unlike + unlike.get(extract.extract_id, 0),
             min_event_time=good.earliest,
             max_event_time=good.latest,
+            reaches=reaches.get(extract.extract_id),
         )
     return outcomes
 

@@ -16,6 +16,7 @@ from flows.formats.mapping import (
     Mapped,
     column_references,
     each_part_by_itself,
+    execute_with_try,
     fails_in_sql,
     is_always_tried,
     is_bare_column,
@@ -178,11 +179,7 @@ def judge_rows(
         """
     given = {"latest": now + timedelta(hours=settings.future_tolerance_hours)}
     try:
-        try:
-            con.execute(query, given)
-        except duckdb.ConversionException:
-            with each_part_by_itself(con):
-                con.execute(query, given)
+        execute_with_try(con, query, given)
     except duckdb.Error as error:
         raise ExtractError(f"{source.name}: cannot be read: {_first_line(error)}") from error
     _reject_failures(con, source, mapped, taken)

@@ -17,6 +17,7 @@ from flows.formats.mapping import (
     Mapped,
     column_references,
     each_part_by_itself,
+    execute_with_try,
     fails_in_sql,
     mapping_in_sql,
 )
@@ -143,11 +144,7 @@ def _judge(
     from typed
     """
     try:
-        try:
-            con.execute(query, {"now": now})
-        except duckdb.ConversionException:
-            with each_part_by_itself(con):
-                con.execute(query, {"now": now})
+        execute_with_try(con, query, {"now": now})
     except duckdb.Error as error:
         raise ExtractError(f"{source.name}: cannot be read: {first_line_of(error)}") from error
     _reject_failures(con, opened.rows, mapped)

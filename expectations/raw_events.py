@@ -119,6 +119,11 @@ final as (
         ledger.extract_id,
         ledger.source,
         ledger.max_event_time,
+        ledger.reaches,
+        (
+            select any_value(configured.ended) from raw.event_sources as configured
+            where configured.source = ledger.source
+        ) as ended,
         earlier.source_reached,
         {ROWS_AND_SHARES},
         instants.commonest_time,
@@ -261,6 +266,15 @@ def _who() -> tuple[Check, ...]:
 
 def _time() -> tuple[Check, ...]:
     return (
+        warning(
+            "no extract reaches beyond the day on which its source is said to have ended",
+            "The source goes on: its app waits for it again, until ended is mended.",
+            # a day of the reporting zone ends at most 12 hours after that of UTC
+            """
+            select extract_id, 1 as unexpected_count, ended, reaches
+            from {batch} where reaches >= ended + interval 36 hour
+            """,
+        ),
         critical(
             "at most 1 % of an extract's events are dated before 1990",
             "Times near 1970 are missing or misread time stamps (seconds taken for milliseconds).",

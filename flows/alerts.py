@@ -77,10 +77,12 @@ def alerts(late_after_hours: float) -> tuple[Alert, ...]:
         ),
         Alert(
             name="source stale",
-            description="A source brought nothing new for its stale_after_hours.",
+            description="A source brought nothing new for its stale_after_hours, or for long by "
+            "its own rhythm, or lies far behind its app's others.",
             trigger=_on(events.SOURCE_STALE),
             what="event.payload.message",
-            what_to_do="See whether the export still arrives where the sources file looks for it.",
+            what_to_do="See whether the export still arrives where the sources file looks for it. "
+            "A source that has ended gets `ended: DATE`, and holds its app back no longer.",
         ),
         Alert(
             name="publication late",

@@ -7,6 +7,7 @@ from typing import Any
 
 from prefect.events import emit_event
 
+from flows.outlook.slow_sources import SlowSource
 from flows.publish import Publication
 from flows.quality import GateReport, describe
 from flows.settings import Settings
@@ -77,6 +78,19 @@ def tell_of_stale_source(settings: Settings, stale: StaleSource) -> None:
         if stale.last_landed_at
         else None,
         stale_after_hours=stale.stale_after_hours,
+    )
+
+
+def tell_of_slow_source(settings: Settings, slow: SlowSource) -> None:
+    """A source lies so far behind its app's others that they wait for it."""
+    _tell(
+        settings,
+        SOURCE_STALE,
+        message=str(slow),
+        source=slow.source,
+        app_id=slow.app_id,
+        watermark=slow.watermark.isoformat(),
+        furthest_full_day=slow.furthest_full_day.isoformat(),
     )
 
 

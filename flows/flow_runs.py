@@ -16,6 +16,7 @@ from prefect.client.schemas.objects import State, TaskRun
 from flows import artifact, events, pipeline
 from flows.compaction import Compaction
 from flows.exclusive import one_at_a_time
+from flows.outlook.slow_sources import SlowSource
 from flows.publish import Publication
 from flows.quality import GateReport
 from flows.schedule import cancel_superseded
@@ -74,6 +75,10 @@ class FlowRunner(Runner):
     def source_is_stale(self, settings: Settings, stale: StaleSource) -> None:
         super().source_is_stale(settings, stale)
         events.tell_of_stale_source(settings, stale)
+
+    def source_is_slow(self, settings: Settings, slow: SlowSource) -> None:
+        super().source_is_slow(settings, slow)
+        events.tell_of_slow_source(settings, slow)
 
     def published(self, settings: Settings, publication: Publication, *, is_new: bool) -> None:
         events.tell_of_publication(settings, publication, is_new=is_new)

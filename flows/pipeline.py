@@ -38,7 +38,9 @@ def daily(
         run = stages.to_be_built(run)
         summary = _land_and_judge(run, by)
         _report_stale_sources(run, by)
-        return _build_and_publish(run, by, summary)
+        summary = _build_and_publish(run, by, summary)
+        _report_slow_sources(run, by)
+        return summary
 
 
 def hourly_ranks(
@@ -379,3 +381,8 @@ def _judge(run: Run, by: Runner, summary: Summary) -> Summary:
 def _report_stale_sources(run: Run, by: Runner) -> None:
     for stale in stages.stale(run):
         by.source_is_stale(run.settings, stale)
+
+
+def _report_slow_sources(run: Run, by: Runner) -> None:
+    for slow in stages.slow(run):
+        by.source_is_slow(run.settings, slow)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 from flows.published import query
@@ -25,12 +26,17 @@ def users_in_words(row: ScorecardRow) -> str:
 
 
 def retention_in_words(row: ScorecardRow, day: int) -> str:
-    """Such as ``10.1 % (9.6–10.7)``, or the date on which the number can first be told."""
+    """Such as ``10.1 % (9.6–10.7)``, or what the number waits for: a day to
+    come, or the events of one that is over."""
     if row[f"d{day}_is_complete"]:
         rate, low, high = (100 * row[f"d{day}_{part}"] for part in ("rate", "ci_low", "ci_high"))
         return f"{rate:.1f} % ({low:.1f}–{high:.1f})"
     completes_on = row[f"d{day}_completes_on"]
-    return f"not before {completes_on}" if completes_on else "no users yet"
+    if completes_on is None:
+        return "no users yet"
+    # a day that is over will not come again: what lacks are its events
+    is_to_come = completes_on >= datetime.now(UTC).date()
+    return f"not before {completes_on}" if is_to_come else f"needs {completes_on}"
 
 
 def rank_in_words(row: ScorecardRow, which: str) -> str:

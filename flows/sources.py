@@ -472,6 +472,8 @@ class EventSource(FileSource):
     one, in the past as well. ``replaces: same_path`` takes a newer file at the same path for a
     newer version: what it no longer holds is gone. ``export_timezone`` is the zone of time stamps
     that a vendor's format leaves without one. ``no_ids`` says which words are nobody's id.
+    ``ended`` is the last reporting day of a source that will bring nothing more: it holds the
+    app's watermark back no longer.
     """
 
     kind: ClassVar[str] = "events"
@@ -484,6 +486,7 @@ class EventSource(FileSource):
     replaces: Literal["nothing", "same_path"] | None = None
     export_timezone: Zone | None = None
     earliest_event: date | None = None
+    ended: date | None = None
     no_ids: NoIds = NoIds()
 
     @field_validator("format")
@@ -493,6 +496,21 @@ class EventSource(FileSource):
         if value not in known:
             raise ValueError(f"{value!r} is not an event format{_did_you_mean(value, known)}")
         return value
+
+    @field_validator("ended")
+    @classmethod
+    def _has_ended_already(cls, value: date | None) -> date | None:
+        if value and value >= date.today():
+            raise ValueError(f"{value} is not over yet: give the day once nothing more will come")
+        return value
+
+    @model_validator(mode="after")
+    def _ends_after_it_is_complete(self) -> EventSource:
+        if self.ended and self.complete_through and self.complete_through > self.ended:
+            raise ValueError(
+                f"complete_through: {self.complete_through} lies after ended: {self.ended}"
+            )
+        return self
 
     @model_validator(mode="after")
     def _mapping_is_complete(self) -> EventSource:

@@ -27,6 +27,7 @@ from flows.land import ledger
 from flows.land.configuration import write_configuration
 from flows.land.drift import list_drift, sum_up
 from flows.land.source import Advance, SourceLanding, land_fetches, land_files
+from flows.outlook.slow_sources import SlowSource, slow_sources
 from flows.publish import Publication, current_publication, list_publications
 from flows.publish import publish as publish_generation
 from flows.quality import GateReport, data_docs_path, mart_gate, raw_gate
@@ -452,6 +453,12 @@ def stale(run: Run) -> list[StaleSource]:
     """The sources that have brought nothing new for longer than the sources file allows."""
     with connect(run.settings, read_only=True) as con:
         return stale_sources(con, run.selected, run.now)
+
+
+def slow(run: Run) -> list[SlowSource]:
+    """The sources for which the others of their app wait, as the last build has them."""
+    with connect(run.settings, read_only=True) as con:
+        return slow_sources(con)
 
 
 def with_findings(run: Run, summary: Summary) -> Summary:

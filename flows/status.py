@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from flows.deployment_runs import DeploymentRuns
 from flows.errors import AfterhypeError
 from flows.lake.location import lake_of
 from flows.land.ledger import list_extracts
+from flows.outlook.slow_sources import slow_sources
 from flows.publish import current_publication, list_publications
 from flows.settings import Settings, prefect_api_url
 from flows.sources import Sources, load_sources
@@ -48,7 +49,8 @@ class SourceStatus(_Part):
     """One source of the sources file, or of the ledger where the file names it no more.
 
     Times are UTC. ``hours_since_landed`` counts from its last extract or observed chart;
-    ``is_stale`` says that this is more than its ``stale_after_hours``.
+    ``is_stale`` says that this is more than its ``stale_after_hours``, or much by its own rhythm.
+    ``waits`` says which app waits for it; ``ended`` is its last reporting day, where it is over.
     """
 
     source: str
@@ -58,6 +60,8 @@ class SourceStatus(_Part):
     hours_since_landed: float | None
     stale_after_hours: float | None
     is_stale: bool
+    ended: date | None
+    waits: str | None
     landed: int
     quarantined: int
     failed: int
@@ -165,13 +169,14 @@ def _from_warehouse(settings: Settings, now: datetime) -> dict[str, Any]:
     try:
         configured = load_sources(settings.sources)
         if not settings.warehouse_path.exists():
-            return nothing | {"unread": None, "sources": _sources([], configured, set(), now)}
+            return nothing | {"unread": None, "sources": _sources([], configured, set(), {}, now)}
         targets = deliveries.state(settings, configured)
         with connect(settings, read_only=True) as con:
             stale = {found.source for found in stale_sources(con, configured.all, now)}
+            waits = {found.source: str(found) for found in slow_sources(con)}
             return {
                 "unread": None,
-                "sources": _sources(_rows(con, SOURCES), configured, stale, now),
+                "sources": _sources(_rows(con, SOURCES), configured, stale, waits, now),
                 "lake": _lake(con),
                 "quarantine": [
                     QuarantinedExtract(
@@ -262,7 +267,11 @@ def _rows(con: duckdb.DuckDBPyConnection, query: str) -> list[dict[str, Any]]:
 
 
 def _sources(
-    rows: list[dict[str, Any]], configured: Sources, stale: set[str], now: datetime
+    rows: list[dict[str, Any]],
+    configured: Sources,
+    stale: set[str],
+    waits: dict[str, str],
+    now: datetime,
 ) -> list[SourceStatus]:
     """The sources file's sources in its order, then those that it names no more."""
     known = {row["source"]: row for row in rows}
@@ -280,6 +289,8 @@ def _sources(
                 hours_since_landed=_hours(now, landed_at) if landed_at else None,
                 stale_after_hours=source.stale_after_hours if source else None,
                 is_stale=name in stale,
+                ended=getattr(source, "ended", None),
+                waits=waits.get(name),
                 landed=row.get("landed", 0),
                 quarantined=row.get("quarantined", 0),
                 failed=row.get("failed", 0),
@@ -327,7 +338,12 @@ def _next_steps(status: Status) -> Iterator[str]:
         )
     for source in status.sources:
         if source.is_stale:
-            yield f"{source.source} has brought nothing new for too long: is it still exported?"
+            yield (
+                f"{source.source} has brought nothing new for too long: is it still exported? If "
+                "not, give it ended: DATE in the sources file."
+            )
+        if source.waits:
+            yield source.waits
         if source.failed:
             yield (
                 f"{source.source}: {source.failed} could not be read: "

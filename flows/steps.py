@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from typing import Any, Generic, ParamSpec, TypeVar
 
 from flows.dbt_process import dbt_cpu_seconds
+from flows.outlook.slow_sources import SlowSource
 from flows.progress import notice
 from flows.publish import Publication
 from flows.quality import GateReport
@@ -97,6 +98,10 @@ class Runner:
     def source_is_stale(self, settings: Settings, stale: StaleSource) -> None:
         """A source has brought nothing new for too long."""
         self.report(str(stale))
+
+    def source_is_slow(self, settings: Settings, slow: SlowSource) -> None:
+        """A source lies so far behind its app's others that they wait for it."""
+        self.report(str(slow))
 
     def published(self, settings: Settings, publication: Publication, *, is_new: bool) -> None:
         """There is a publication that holds all that has landed."""

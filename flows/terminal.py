@@ -383,7 +383,7 @@ def _show_sources(sources: Sequence[SourceStatus]) -> None:
             source.kind,
             f"{source.last_event_time:%Y-%m-%d %H:%M}" if source.last_event_time else "–",
             f"{source.last_landed_at:%Y-%m-%d %H:%M}" if source.last_landed_at else "never",
-            f"{age}, stale" if source.is_stale else age,
+            f"{age}, stale" if source.is_stale else f"{age}, ended" if source.ended else age,
             f"{source.landed:,}",
             f"{source.quarantined:,}",
             f"{source.failed:,}",

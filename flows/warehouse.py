@@ -242,6 +242,7 @@ create table if not exists raw.event_sources (
     complete_through date,
 );
 alter table raw.event_sources add column if not exists identity varchar;
+alter table raw.event_sources add column if not exists ended date; -- of the reporting zone
 
 create table if not exists raw.launch_notes (
     app_id varchar not null,

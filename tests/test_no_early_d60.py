@@ -128,7 +128,8 @@ def told_of_day_60(text: str) -> Iterator[str]:
 
 def is_told_as_a_forecast(text: str) -> bool:
     return (
-        re.search(r"forecast|expected|sticking takes|would|completes|not before", text) is not None
+        re.search(r"forecast|expected|sticking takes|would|completes|not before|needs events", text)
+        is not None
     )
 
 
@@ -176,6 +177,6 @@ def test_no_chart_draws_an_observed_day_60(young: tuple[Settings, Summary]) -> N
 def test_no_artifact_tells_a_day_60(young: tuple[Settings, Summary]) -> None:
     settings, summary = young
     text = as_markdown(settings, summary)
-    assert f"not before {FIRST + timedelta(days=60)}" in text
+    assert f"needs {FIRST + timedelta(days=60)}" in text
     untold = [place for place in told_of_day_60(text) if not is_told_as_a_forecast(place)]
     assert untold == []

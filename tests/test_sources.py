@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -212,3 +213,18 @@ def test_a_file_of_notes_that_is_not_there_is_named(tmp_path: Path) -> None:
     path = write(tmp_path, f"launch_notes: none.yml\n{MINIMAL}")
     with pytest.raises(ConfigurationError, match="none.yml: no such file; launch_notes in"):
         load_sources(path)
+
+
+def test_a_source_ends_on_a_day_that_is_over_and_after_what_it_declares(
+    tmp_path: Path,
+) -> None:
+    text = MINIMAL.replace("complete_through: 2026-01-31", "ended: 2026-01-31")
+    assert str(load_sources(write(tmp_path, text)).events[0].ended) == "2026-01-31"
+    later = MINIMAL.replace("complete_through: 2026-01-31", f"ended: {date.today()}")
+    with pytest.raises(ConfigurationError, match=r"ended: .* is not over yet"):
+        load_sources(write(tmp_path, later))
+    both = MINIMAL.replace(
+        "complete_through: 2026-01-31", "complete_through: 2026-01-31\n    ended: 2026-01-30"
+    )
+    with pytest.raises(ConfigurationError, match="2026-01-31 lies after ended: 2026-01-30"):
+        load_sources(write(tmp_path, both))

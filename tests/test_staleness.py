@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 
 import duckdb
@@ -59,6 +59,7 @@ def test_only_what_landed_counts_and_only_where_it_is_asked(
     assert str(stale["never"]) == "never: nothing of it has landed yet."
     assert str(stale["old"]) == (
         "old: nothing new has landed for 42.0 hours (since 2026-01-08 18:00 UTC); 36 are allowed."
+        " It holds chat back; if it brings nothing more, give it ended: DATE."
     )
 
 
@@ -72,3 +73,36 @@ def test_a_live_feed_that_cannot_be_fetched_for_a_day_is_stale(
 
 def test_asking_for_it_changes_no_publication(sources: Sources) -> None:
     assert "stale_after_hours" not in sources.model_dump_json()
+
+
+def test_a_source_that_no_hours_are_given_is_measured_by_its_own_rhythm(
+    con: duckdb.DuckDBPyConnection, sources: Sources
+) -> None:
+    daily = "insert into raw.extracts select 'not_asked', 'landed', day from range("
+    con.execute(
+        f"{daily} timestamp '2025-12-28', timestamp '2026-01-02', interval 1 day) as days (day)"
+    )
+    in_time, late = datetime(2026, 1, 7, 23), datetime(2026, 1, 8, 1)
+    assert "not_asked" not in {found.source for found in stale_sources(con, sources.all, in_time)}
+    (found,) = (f for f in stale_sources(con, sources.all, late) if f.source == "not_asked")
+    assert str(found) == (
+        "not_asked: nothing new has landed for 169.0 hours (since 2026-01-01 00:00 UTC); 168 would "
+        "be long for it. It holds chat back; if it brings nothing more, give it ended: DATE."
+    )
+
+
+def test_a_source_that_comes_by_the_week_may_be_silent_for_a_month(
+    con: duckdb.DuckDBPyConnection, sources: Sources
+) -> None:
+    weekly = "insert into raw.extracts select 'not_asked', 'landed', day from range("
+    con.execute(
+        f"{weekly} timestamp '2025-11-01', timestamp '2025-12-21', interval 7 day) as days (day)"
+    )
+    assert "not_asked" not in {f.source for f in stale_sources(con, sources.all, NOW)}
+    later = datetime(2026, 1, 18)
+    assert "not_asked" in {f.source for f in stale_sources(con, sources.all, later)}
+
+
+def test_what_has_ended_is_not_stale(con: duckdb.DuckDBPyConnection, sources: Sources) -> None:
+    ended = [s.model_copy(update={"ended": date(2026, 1, 8)}) for s in sources.events]
+    assert stale_sources(con, ended, NOW) == []

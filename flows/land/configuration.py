@@ -27,7 +27,7 @@ _REPLACE = {
     "raw.event_sources": """
         select
             source->>'name', source->>'app_id', (source->>'complete_through')::date,
-            source->>'identity'
+            source->>'identity', (source->>'ended')::date
         from (select unnest(from_json($events, '["json"]')) as source)
     """,
     "raw.launch_notes": """

@@ -10,8 +10,10 @@ import duckdb
 from flows.errors import TransformError
 from flows.outlook import tables
 from flows.outlook.backtest import backtest, calibrate
+from flows.outlook.held_back import name_slow_source
 from flows.outlook.history import AppHistory
 from flows.outlook.rules import VerdictRules
+from flows.outlook.slow_sources import slow_sources
 from flows.outlook.verdict import ChartDay, judge
 
 
@@ -62,8 +64,18 @@ def _write(con: duckdb.DuckDBPyConnection, horizon_days: int, rules: VerdictRule
     known = tables.outcomes(con.table("outlook.forecast_backtest"))
     yield _replace(con, "forecasts", tables.forecasts(apps, known), tables.FORECAST_TYPES)
     yield _replace(con, "forecast_curves", tables.forecast_curves(apps, known), tables.CURVE_TYPES)
+    slow = {found.app_id: found for found in slow_sources(con)}
     verdicts = [
-        judge(app, app.watermark, rules, calibrate(known, app.watermark), ranks.get(app.app_id, ()))
+        name_slow_source(
+            judge(
+                app,
+                app.watermark,
+                rules,
+                calibrate(known, app.watermark),
+                ranks.get(app.app_id, ()),
+            ),
+            slow.get(app.app_id),
+        )
         for app in apps
     ]
     yield _replace(con, "verdicts", map(tables.verdict_row, verdicts), tables.VERDICT_TYPES)

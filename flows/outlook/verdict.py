@@ -366,6 +366,7 @@ def _next(history: AppHistory, as_of: date) -> tuple[date | None, str]:
             )
         on = (dates[enough] + milestone).item()
         return on, (
-            f"earliest on {on}, when {SETTLED_USERS} users will have {milestone} complete days"
+            f"when events up to {on} have landed: {SETTLED_USERS} users then have {milestone}"
+            " complete days"
         )
     return None, "every milestone is complete: each publication adds younger cohorts"

@@ -210,7 +210,9 @@ def _forecast_cell(forecast: Forecast | None, curve: Curve | None) -> ForecastCe
     """A forecast says that it is one; a day that is observed says so; a refusal says why."""
     if forecast is None:
         return ForecastCell("none", "", "", "not forecast")
-    until = f", complete from {wording.day(forecast.completes_on)}" if forecast.completes_on else ""
+    until = (
+        f", needs events to {wording.day(forecast.completes_on)}" if forecast.completes_on else ""
+    )
     if forecast.status == "refused":
         return ForecastCell("refused", "", "", tell.phrase(forecast.reason or "refused"))
     rate, low, high = forecast.rate, forecast.ci_low, forecast.ci_high

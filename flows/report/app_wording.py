@@ -98,7 +98,7 @@ def verdict_next(verdict: Verdict | None) -> str:
         return "No date can be named yet: no cohort is on its way to the next complete day."
     if verdict.next:
         return sentence(verdict.next)
-    return f"Earliest on {day(verdict.next_on)}."
+    return f"When events up to {day(verdict.next_on)} have landed."
 
 
 def verdict_again(verdict: Verdict) -> str:
@@ -474,7 +474,7 @@ def concentration_reading(levels: Sequence[Behaviour]) -> str | None:
 def effect_reading(effect: Effect) -> str:
     """Whether a note's effect is more than the usual difference between cohorts."""
     if not effect.is_complete:
-        return f"can be told on {day(effect.completes_on)}" if effect.completes_on else "not yet"
+        return f"needs events to {day(effect.completes_on)}" if effect.completes_on else "not yet"
     if effect.difference is None:
         return "too few users on one side"
     if effect.is_beyond_noise is None:

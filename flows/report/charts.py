@@ -271,7 +271,7 @@ def cohort_triangle(rows: Sequence[CohortRow], top: float) -> alt.LayerChart:
             tooltip=[
                 alt.Tooltip("cohort:N", title="started"),
                 alt.Tooltip("first:Q", title="not observed from day", format="d"),
-                alt.Tooltip("completes:N", title="that day completes on"),
+                alt.Tooltip("completes:N", title="that day needs events to"),
             ],
         )
     )

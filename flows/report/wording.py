@@ -115,7 +115,7 @@ def not_yet(milestone: Milestone) -> str:
     """Why a milestone has no number: right-censoring, with its end when that is known."""
     if milestone.completes_on is None:
         return "not yet observable: no cohort has started"
-    return f"not yet observable, completes on {day(milestone.completes_on)}"
+    return f"not yet observable, needs events to {day(milestone.completes_on)}"
 
 
 def lead(app: App) -> str:
@@ -141,7 +141,7 @@ def _retention_lead(app: App) -> str:
         said += "."
     if not unseen:
         return said
-    waits = listed([f"day {m.day_n} (completes on {day(m.completes_on)})" for m in unseen])
+    waits = listed([f"day {m.day_n} (needs events to {day(m.completes_on)})" for m in unseen])
     return f"{said} Not yet observable: {waits}."
 
 
@@ -211,7 +211,7 @@ def triangle_reading(rows: Sequence[CohortRow]) -> str:
     if largest.unobserved_from is None:
         return said
     return (
-        f"{said} Day {largest.unobserved_from} is not observed yet; it completes on "
+        f"{said} Day {largest.unobserved_from} is not observed yet; it needs events to "
         f"{day(largest.completes_on)}."
     )
 

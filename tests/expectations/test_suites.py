@@ -95,6 +95,12 @@ PROVOCATIONS = [
     ),
     (
         "raw_events",
+        "no extract reaches beyond",
+        "update raw.event_sources set ended = '2024-01-03';"
+        " update raw.extracts set reaches = '2024-01-04 12:00:00' where kind = 'events'",
+    ),
+    (
+        "raw_events",
         "an extract holds at least one row",
         "update raw.extracts set rows_landed = 0, rows_seen = 0 where kind = 'events'",
     ),

@@ -86,7 +86,9 @@ def test_it_says_when_more_can_be_told(an_app: MakeApp) -> None:
     verdict = judge(app, day(20), RULES)
     # 400 users have come by the fourth day; their 28 days are complete 28 days later
     assert verdict.next_on == day(3 + 28)
-    assert verdict.next_step == f"earliest on {day(31)}, when 400 users will have 28 complete days"
+    assert verdict.next_step == (
+        f"when events up to {day(31)} have landed: 400 users then have 28 complete days"
+    )
     assert judge(app, day(119), RULES).next_on is None
 
 

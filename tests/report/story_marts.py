@@ -255,5 +255,6 @@ VERDICT_COLUMNS = """
     end as verdict_would_change,
     case when r.daily_users > 0 then date '2026-04-11' end as verdict_next_on,
     case when r.daily_users > 0
-        then 'earliest on 2026-04-11, when 400 users will have 60 complete days' end as verdict_next
+        then 'when events up to 2026-04-11 have landed: 400 users then have 60 complete days'
+        end as verdict_next
 """

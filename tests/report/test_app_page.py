@@ -79,7 +79,10 @@ def test_the_verdict_comes_with_its_reasons_and_what_would_change_it(make_marts:
     )
     assert "Rank fell from 1 to 27 in 49 days, its half-life was 12 days." in page.text
     assert "A floor of the curve above 5 % on day 30 would change it." in page.text
-    assert "Earliest on 11 Apr 2026, when 400 users will have 60 complete days." in page.text
+    assert (
+        "When events up to 11 Apr 2026 have landed: 400 users then have 60 complete days."
+        in page.text
+    )
 
 
 def test_certainty_is_never_claimed(make_marts: MakeMarts) -> None:
@@ -108,8 +111,8 @@ def test_a_young_app_shows_no_day_60_even_where_a_mart_says_so(make_marts: MakeM
     for number in ("72.4", "71.4", "73.4", "0.7242"):
         assert number not in page.text
         assert number not in page.data[0]
-    assert "Day 60 not yet observable, completes on 11 Apr 2026" in page.text
-    assert "not observed yet, complete from 11 Apr 2026" in page.text
+    assert "Day 60 not yet observable, needs events to 11 Apr 2026" in page.text
+    assert "not observed yet, needs events to 11 Apr 2026" in page.text
 
 
 def test_every_rate_of_the_forecast_table_says_what_it_is(make_marts: MakeMarts) -> None:
@@ -117,7 +120,7 @@ def test_every_rate_of_the_forecast_table_says_what_it_is(make_marts: MakeMarts)
 
     table = page.text[page.text.index("Day 30, 60 and 90:") : page.text.index("Forecasts by")]
     assert "Day 30 30.0 % 28.0–32.0 % observed" in table
-    assert re.search(r"Day 60 27\.1 % [\d.–]+ % forecast complete from 11 Apr 2026", table)
+    assert re.search(r"Day 60 27\.1 % [\d.–]+ % forecast needs events to 11 Apr 2026", table)
     assert len(re.findall(r"\bobserved\b(?! as)|\bforecast\b(?! as)", table)) == 6 + 1
 
 
@@ -253,7 +256,7 @@ def test_launch_effects_say_whether_they_are_more_than_noise(make_marts: MakeMar
         "−7.0 points more than cohort-to-cohort noise 95 % −9.0 to −5.0 31.0 % of 400 before"
     ) in text
     assert "within cohort-to-cohort noise" in text
-    assert "can be told on 6 May 2026" in text
+    assert "needs events to 6 May 2026" in text
     assert "Whether “Clip editor rebuilt” changed day 30 can be told." in text
 
 

@@ -32,7 +32,7 @@ def test_the_lead_answers_with_numbers_per_app(make_marts: MakeMarts) -> None:
     # 50 days, so day 60 cannot have been observed, and is not 0.
     assert (
         "Of 9,800 users, 10.0 % were back on day 1; of those observed long enough, 2.0 % on day 7 "
-        "and 1.0 % on day 30. Not yet observable: day 60 (completes on 11 Apr 2026). "
+        "and 1.0 % on day 30. Not yet observable: day 60 (needs events to 11 Apr 2026). "
         "Peaked at rank 1 on 11 Feb 2026 (US top free); rank 27 on 31 Mar 2026."
     ) in page.text
     assert "off the chart on 31 Mar 2026" in page.text
@@ -41,8 +41,8 @@ def test_the_lead_answers_with_numbers_per_app(make_marts: MakeMarts) -> None:
 def test_an_incomplete_day_is_not_yet_observable_and_never_zero(make_marts: MakeMarts) -> None:
     page = write(make_marts(QUIET))
 
-    assert "not yet observable, completes on 4 Apr 2026" in page.text  # day 7
-    assert "not yet observable, completes on 27 May 2026" in page.text  # day 60
+    assert "not yet observable, needs events to 4 Apr 2026" in page.text  # day 7
+    assert "not yet observable, needs events to 27 May 2026" in page.text  # day 60
     assert "no rank observed" in page.text
     triangle = specifications(page)["triangle-0"]
     hatched, observed = triangle["layer"]

@@ -8,7 +8,8 @@ final as (
     select
         source,
         app_id,
-        complete_through
+        complete_through,
+        ended
     from event_sources
 )
 

@@ -1,38 +1,39 @@
 with
 
-event_sources as (
-    select * from {{ ref('stg_event_sources') }}
-),
-
-extracts as (
-    select * from {{ ref('stg_extracts') }}
+source_reach as (
+    select * from {{ ref('int_source_reach') }}
 ),
 
 user_days as (
     select * from {{ ref('int_user_days') }}
 ),
 
-last_days_by_source as (
-    select
-        source,
-        {{ reporting_day('max(reaches)') }} as last_day_seen
-    from extracts
-    where is_visible and kind = 'events'
-    group by source
-),
-
--- The last day seen may be partial, so the day before it is the last full one. A source that has
--- neither declared nor landed anything says nothing about the app and does not hold it back.
+-- The slowest source that goes on decides; where all have ended, the app's history has, too. A source
+-- that has neither declared nor landed anything says nothing about the app and does not hold it back.
 declared_or_seen as (
     select
-        event_sources.app_id,
-        min(coalesce(
-            event_sources.complete_through,
-            {{ add_days('last_days_by_source.last_day_seen', -1) }}
-        )) as last_full_day
-    from event_sources
-    left join last_days_by_source on event_sources.source = last_days_by_source.source
-    group by event_sources.app_id
+        app_id,
+        min(case when not has_ended then last_full_day end) as last_full_day_of_slowest,
+        max(last_full_day) as last_full_day_of_all,
+        -- an archive that is declared to be complete for ever goes no further than what is in it
+        max(least(last_full_day, last_day_seen)) as furthest_full_day
+    from source_reach
+    group by app_id
+),
+
+held_back as (
+    select
+        source_reach.app_id,
+        min(source_reach.source) as held_back_by
+    from source_reach
+    inner join declared_or_seen
+        on
+            source_reach.app_id = declared_or_seen.app_id
+            and source_reach.last_full_day = declared_or_seen.last_full_day_of_slowest
+    where
+        not source_reach.has_ended
+        and source_reach.last_full_day < {{ add_days('declared_or_seen.furthest_full_day', 0 - var('silent_days')) }}
+    group by source_reach.app_id
 ),
 
 activity_spans as (
@@ -52,9 +53,11 @@ last_full_days as (
         coalesce(activity_spans.app_id, declared_or_seen.app_id) as app_id,
         activity_spans.first_activity_date,
         activity_spans.last_activity_date,
+        declared_or_seen.furthest_full_day,
+        declared_or_seen.last_full_day_of_all,
         coalesce(
-            declared_or_seen.last_full_day,
-            {{ add_days('activity_spans.last_activity_date', -1) }}
+            declared_or_seen.last_full_day_of_slowest,
+            case when declared_or_seen.app_id is null then {{ add_days('activity_spans.last_activity_date', -1) }} end
         ) as last_full_day
     from activity_spans
     full outer join declared_or_seen on activity_spans.app_id = declared_or_seen.app_id
@@ -62,12 +65,19 @@ last_full_days as (
 
 final as (
     select
-        app_id,
-        first_activity_date,
-        last_activity_date,
-        {{ add_days('last_full_day', 0 - var('late_data_allowance_days')) }} as watermark
+        last_full_days.app_id,
+        last_full_days.first_activity_date,
+        last_full_days.last_activity_date,
+        -- what has ended will not deliver late
+        coalesce(
+            {{ add_days('last_full_days.last_full_day', 0 - var('late_data_allowance_days')) }},
+            last_full_days.last_full_day_of_all
+        ) as watermark,
+        last_full_days.furthest_full_day,
+        held_back.held_back_by
     from last_full_days
-    where last_full_day is not null
+    left join held_back on last_full_days.app_id = held_back.app_id
+    where last_full_days.last_full_day is not null or last_full_days.last_full_day_of_all is not null
 )
 
 select * from final

@@ -105,6 +105,19 @@ repeated as (
     group by extract_id
 ),
 
+holes as (
+    select
+        source,
+        count(*) as holes,
+        sum(ceil(epoch(ends_at - starts_at) / 86400))::bigint as days_missing,
+        string_agg(
+            strftime(starts_at, '%Y-%m-%d %H:00 to ') || strftime(ends_at, '%Y-%m-%d %H:00 UTC'),
+            ', ' order by starts_at
+        ) as missing,
+    from raw.missing_spans
+    group by source
+),
+
 earlier as (
     select ledger.extract_id, max(others.max_event_time) as source_reached
     from ledger
@@ -138,6 +151,15 @@ final as (
         coalesce(ledger.rows_unlike, 0) as rows_unlike,
         coalesce(instants.events_at_commonest_time, 0) as events_at_commonest_time,
         coalesce(repeated.events_repeated, 0) as events_repeated,
+        -- of several new extracts the last one of the source speaks for it
+        if(
+            row_number() over (
+                partition by ledger.source order by ledger.max_event_time desc, ledger.extract_id
+            ) = 1,
+            holes.days_missing,
+            null
+        ) as days_missing,
+        holes.missing,
     from ledger
     left join totals using (extract_id)
     left join users using (extract_id)
@@ -145,7 +167,8 @@ final as (
     left join instants using (extract_id)
     left join repeated using (extract_id)
     left join earlier using (extract_id)
-    left join raw.reject_shares as shares using (source)
+    left join holes on ledger.source = holes.source
+    left join raw.reject_shares as shares on ledger.source = shares.source
 )
 
 select * from final
@@ -273,6 +296,15 @@ def _time() -> tuple[Check, ...]:
             """
             select extract_id, 1 as unexpected_count, ended, reaches
             from {batch} where reaches >= ended + interval 36 hour
+            """,
+        ),
+        warning(
+            "no day lacks that the source's own history expects",
+            "What rests on it is marked in the marts. Deliver the days, or say in quiet_days of the"
+            " source that its users rested.",
+            """
+            select extract_id, days_missing as unexpected_count, missing
+            from {batch} where days_missing > 0
             """,
         ),
         critical(

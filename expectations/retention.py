@@ -88,6 +88,15 @@ def retention_curves() -> Suite:
                 """,
             ),
             critical(
+                "of the eligible users no more than all rest on missing days",
+                "The share that rests on holes must be the one of the users counted.",
+                """
+                select * from {batch}
+                where users_missing_days not between 0 and eligible_users
+                    or (users_missing_days is null) <> (eligible_users is null)
+                """,
+            ),
+            critical(
                 "the curves' counts are the sums of the triangles' complete cells",
                 "The curve and the cohorts must tell the same story.",
                 _curves_against_triangles(),

@@ -155,6 +155,35 @@ def freshness() -> Suite:
     )
 
 
+def missing_days() -> Suite:
+    """One row of the batch is one event source and day."""
+    return Suite(
+        name="fct_missing_days",
+        stage="mart",
+        subject="fct_missing_days",
+        batch="select * from marts.fct_missing_days",
+        checks=(
+            grain("source, missing_date"),
+            critical(
+                "every cell of a cohort or a day that lacks is marked, and no other",
+                "A count that rests on a missing day may be too low, and must not pass for sure.",
+                """
+                with missing as (select distinct app_id, missing_date from {batch}),
+                cells as (
+                    select distinct app_id, cohort_date, activity_date, has_missing_days
+                    from marts.fct_cohort_retention_daily
+                )
+                select app_id, cohort_date, activity_date, has_missing_days from cells
+                where has_missing_days is distinct from (
+                    (app_id, cohort_date) in (from missing)
+                    or (app_id, activity_date) in (from missing)
+                )
+                """,
+            ),
+        ),
+    )
+
+
 def late_arrivals() -> Suite:
     """One row of the batch is one event source and a number of days."""
     return Suite(

@@ -14,7 +14,14 @@ from expectations.raw_events import raw_events
 from expectations.raw_reports import raw_reports
 from expectations.retention import cohort_triangle, retention_curves
 from expectations.reviews import review_samples, review_themes, reviews_weekly
-from expectations.scorecard import apps, freshness, late_arrivals, privacy, scorecard
+from expectations.scorecard import (
+    apps,
+    freshness,
+    late_arrivals,
+    missing_days,
+    privacy,
+    scorecard,
+)
 
 
 def raw_suites() -> tuple[Suite, ...]:
@@ -51,6 +58,7 @@ def mart_suites() -> tuple[Suite, ...]:
         scorecard(),
         verdict(),
         freshness(),
+        missing_days(),
         late_arrivals(),
         privacy(),
     )

@@ -149,6 +149,11 @@ def _inputs(con: duckdb.DuckDBPyConnection) -> dict[Input, str]:
             group by status
         ),
 
+        holes as (
+            select 'events' as input, concat_ws(' ', source, starts_at, ends_at) as line
+            from raw.missing_spans
+        ),
+
         prunings as (
             select 'events' as input, pruned_at::varchar as line from ops.prunings
         ),
@@ -161,6 +166,7 @@ def _inputs(con: duckdb.DuckDBPyConnection) -> dict[Input, str]:
         lines as (
             from ledger
             union all from snapshots
+            union all from holes
             union all from prunings
             union all from configuration
         )

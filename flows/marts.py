@@ -38,6 +38,7 @@ GRAIN: dict[str, tuple[str, ...]] = {
     "fct_review_themes": ("app_id", "theme", "period"),
     "review_samples": ("app_id", "theme", "sample_n"),
     "data_freshness": ("source",),
+    "fct_missing_days": ("source", "missing_date"),
     "late_arrivals": ("source", "within_days"),
 }
 """Mart to the columns that identify a row of it."""

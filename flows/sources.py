@@ -473,7 +473,8 @@ class EventSource(FileSource):
     newer version: what it no longer holds is gone. ``export_timezone`` is the zone of time stamps
     that a vendor's format leaves without one. ``no_ids`` says which words are nobody's id.
     ``ended`` is the last reporting day of a source that will bring nothing more: it holds the
-    app's watermark back no longer.
+    app's watermark back no longer. ``quiet_days`` are reporting days on which its users rest, so
+    that nothing lacks: without them a day that its history expects is said to be missing.
     """
 
     kind: ClassVar[str] = "events"
@@ -487,6 +488,7 @@ class EventSource(FileSource):
     export_timezone: Zone | None = None
     earliest_event: date | None = None
     ended: date | None = None
+    quiet_days: tuple[date, ...] = ()
     no_ids: NoIds = NoIds()
 
     @field_validator("format")

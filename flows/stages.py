@@ -25,6 +25,7 @@ from flows.lake import upkeep as lake
 from flows.lake.location import lake_of
 from flows.land import ledger
 from flows.land.configuration import write_configuration
+from flows.land.coverage import find_holes
 from flows.land.drift import list_drift, sum_up
 from flows.land.source import Advance, SourceLanding, land_fetches, land_files
 from flows.outlook.slow_sources import SlowSource, slow_sources
@@ -224,6 +225,8 @@ def judge_extracts(run: Run) -> GateReport | None:
     """
     with connect(run.settings) as con:
         new = ledger.unjudged(con)
+        if new:
+            find_holes(con, run.sources)
     if not new:
         return None
     report = raw_gate(run.settings, run.run_id, new)
@@ -276,6 +279,7 @@ def begin_build(run: Run, *, full: bool = False) -> BuildPlan:
     """
     on_spark = run.settings.build_on != "duckdb"
     with connect(run.settings) as con:
+        find_holes(con, run.sources)  # what is held back or let through since lacks, or fills one
         handed = hand_over(con, run.settings, run.run_id) if on_spark else None
         engine = handed.engine if handed else builds.DUCKDB
         started = builds.begin(con, run.sources, run.run_id, run.now, engine=engine, full=full)

@@ -73,6 +73,20 @@ alter table raw.extracts add column if not exists reaches timestamp;
 alter table raw.extracts add column if not exists rows_unlike bigint;
 alter table raw.extracts add column if not exists rows_nameless bigint;
 
+-- how many users of each landed event extract are seen in an hour (UTC), to find what lacks
+create table if not exists raw.extract_hours (
+    extract_id varchar not null,
+    hour timestamp not null,
+    users integer not null,
+);
+-- stretches of time that a source's history expects and it has not brought: naive UTC
+create table if not exists raw.missing_spans (
+    source varchar not null,
+    starts_at timestamp not null,
+    ends_at timestamp not null, -- the first moment after it
+    users_expected bigint not null, -- of its first week, counted anew in each hour
+);
+
 -- what the columns of each landed extract look like: where that changes, the export has drifted
 create table if not exists raw.extract_columns (
     extract_id varchar not null,

@@ -94,6 +94,11 @@ class App:
     active: dict[date, set[str]]
     events: dict[date, int]
     without_start: frozenset[str]
+    missing: frozenset[date]
+
+    def lacks(self, start: date, period: str) -> bool:
+        """Whether a day of the period that begins on ``start`` lacks something."""
+        return any(start <= day <= last_day(start, period) for day in self.missing)
 
 
 # -- time ------------------------------------------------------------------------------------------
@@ -254,6 +259,7 @@ def read_apps(
     watermarks: Mapping[str, date],
     rules: Rules,
     segment_order: Callable[[Segment], int],
+    missing: Mapping[str, frozenset[date]],
 ) -> list[App]:
     """Return the apps that have a watermark and an event up to it."""
     by_app: dict[str, dict[str, list[Event]]] = defaultdict(lambda: defaultdict(list))
@@ -285,6 +291,7 @@ def read_apps(
                 dict(active),
                 dict(counts),
                 frozenset(without_start),
+                missing.get(app_id, frozenset()),
             )
         )
     return apps
@@ -350,6 +357,7 @@ def retention_rows(app: App, period: str, rules: Rules) -> Iterator[Row]:
                 complete,
                 closes,
                 closes_24h,
+                app.lacks(cohort, period) or app.lacks(shift(cohort, period, n), period),
             )
 
 
@@ -425,7 +433,17 @@ def curve_rows(app: App, period: str, rules: Rules) -> Iterator[Row]:
     for point in points(period, rules):
         complete = [cohort for cohort in users_of if point.closes(cohort) <= app.watermark]
         counts: Row = (None, None, None, None, None)
+        touched = None
         if complete:
+            touched = sum(
+                len(users_of[cohort])
+                for cohort in complete
+                if app.lacks(cohort, period)
+                or any(
+                    app.lacks(shift(cohort, period, n), period)
+                    for n in range(point.n, point.n_end + 1)
+                )
+            )
             eligible = sum(len(users_of[cohort]) for cohort in complete)
             retained = sum(point.retained(user) for cohort in complete for user in users_of[cohort])
             counts = (eligible, retained, retained / eligible, *wilson(retained, eligible))
@@ -439,6 +457,7 @@ def curve_rows(app: App, period: str, rules: Rules) -> Iterator[Row]:
             len(complete),
             bool(complete),
             point.closes(min(users_of)),
+            touched,
         )
 
 
@@ -466,7 +485,8 @@ def growth_rows(app: App, period: str, rules: Rules) -> Iterator[Row]:
             churned = len(before - now)
             ratio = (new + resurrected) / churned if churned else None
             counts = (len(now), new, len(now & before), resurrected, churned, ratio)
-        yield (app.app_id, period, start, *counts, complete, closes)
+        lacks = app.lacks(start, period) or app.lacks(shift(start, period, -1), period)
+        yield (app.app_id, period, start, *counts, complete, closes, lacks)
         before = now
         ever = ever | now
         start = shift(start, period, 1)
@@ -499,6 +519,7 @@ def activity_rows(app: App, rules: Rules) -> Iterator[Row]:
             dau / mau if mau else None,
             len(now - ever),
             app.events.get(day, 0),
+            day in app.missing,
         )
         ever = ever | now
         day += ONE_DAY
@@ -519,14 +540,16 @@ def marts(
     watermarks: Mapping[str, date],
     rules: Rules,
     segment_order: Callable[[Segment], int],
+    missing: Mapping[str, frozenset[date]] | None = None,
 ) -> dict[str, list[Row]]:
     """Return mart -> its rows, sorted; the key columns come first, so no NULL is ever compared.
 
     With them goes int_app_users, of which the scorecard has its users.
 
     ``segment_order`` breaks the tie between a user's first events of one instant: smallest wins.
+    ``missing`` has the days of each app on which something lacks.
     """
-    apps = read_apps(events, watermarks, rules, segment_order)
+    apps = read_apps(events, watermarks, rules, segment_order, missing or {})
     found: dict[str, list[Row]] = {
         name: [row for app in apps for row in retention_rows(app, period, rules)]
         for period, name in RETENTION_MARTS.items()

@@ -54,6 +54,7 @@ MARTS = {
     "review_samples",
     "app_scorecard",
     "data_freshness",
+    "fct_missing_days",
     "late_arrivals",
 }
 

@@ -35,8 +35,12 @@ def run(
     rules: Rules = POOLED,
     order: Callable[[Segment], int] = lambda values: 0,
 ) -> dict[str, list[Row]]:
-    """Build the marts of the app 'a'."""
-    return marts(events, {"a": date.fromisoformat(watermark)}, rules, order)
+    """Build the marts of the app 'a', of which nothing lacks: without the column that says so."""
+    built = marts(events, {"a": date.fromisoformat(watermark)}, rules, order)
+    return {
+        name: rows if name == "int_app_users" else [row[:-1] for row in rows]
+        for name, rows in built.items()
+    }
 
 
 def d(day: int, month: int = 1, year: int = 2026) -> date:
@@ -323,3 +327,25 @@ def test_users_are_those_with_activity_and_some_of_them_are_in_no_cohort() -> No
         ev("never active", "2026-01-02T10:00", name="signup"),
     ]
     assert run(events, "2026-01-05", rules)["int_app_users"] == [("a", 2, 1)]
+
+
+def test_what_rests_on_a_missing_day_is_marked() -> None:
+    events = [ev("u", "2026-01-01T10:00"), ev("v", "2026-01-02T11:00"), ev("u", "2026-01-04T12:00")]
+    lacks = {"a": frozenset({d(2)})}
+    built = marts(events, {"a": d(4)}, POOLED, lambda values: 0, lacks)
+    triangle = {(row[1], row[6]): row[-1] for row in built[DAILY]}
+    assert triangle == {
+        **{(d(1), n): n == 1 for n in range(4)},
+        **{(d(2), n): True for n in range(4)},
+    }
+    assert [
+        (row[3], row[5], row[-1]) for row in built[CURVES] if row[1:3] == ("classic", "day")
+    ] == [
+        (0, 2, 1),
+        (1, 2, 2),
+        (2, 2, 1),
+        (3, 1, 0),
+    ]
+    assert [row[-1] for row in built["fct_app_activity_daily"]] == [False, True, False, False]
+    days = [row for row in built["fct_growth_accounting"] if row[1] == "day"]
+    assert [row[-1] for row in days] == [False, True, True, False]

@@ -23,6 +23,14 @@ retention_counts as (
     where period = '{{ period }}'
 ),
 
+missing_periods as (
+    select distinct
+        app_id,
+        {{ period_start_of('missing_date', period) }} as period_start
+    from {{ ref('int_missing_days') }}
+    where is_missing
+),
+
 period_numbers as (
     select cast(generated_number - 1 as {{ dbt.type_int() }}) as {{ n }}
     from ({{ dbt.generate_series(horizon(period) + 1) }}) as numbers
@@ -93,6 +101,7 @@ counted as (
         cells.completes_on_24h <= cells.watermark as is_complete_24h,
         coalesce(retention_counts.active_users, 0) as active_users,
         coalesce(retention_counts.window_users, 0) as active_users_24h,
+        missing_starts.app_id is not null or missing_returns.app_id is not null as has_missing_days,
         sum(coalesce(retention_counts.last_active_users, 0)) over (
             partition by cells.app_id, cells.cohort_date, cells.segment_key
             order by cells.{{ n }} desc
@@ -105,6 +114,14 @@ counted as (
             and cells.cohort_date = retention_counts.cohort_date
             and cells.segment_key = retention_counts.segment_key
             and cells.{{ n }} = retention_counts.period_n
+    left join missing_periods as missing_starts
+        on
+            cells.app_id = missing_starts.app_id
+            and cells.cohort_date = missing_starts.period_start
+    left join missing_periods as missing_returns
+        on
+            cells.app_id = missing_returns.app_id
+            and cells.activity_date = missing_returns.period_start
 ),
 
 final as (
@@ -123,7 +140,8 @@ final as (
         case when is_complete_24h then active_users_24h end as retained_users_24h,
         is_complete,
         completes_on,
-        completes_on_24h
+        completes_on_24h,
+        has_missing_days
     from counted
 )
 
@@ -132,8 +150,9 @@ select * from final
 
 {#-
     The cohorts whose rows of the triangle may be others than those that stand: those of users whom this
-    build changes, before or now, and those of which the watermark has not passed the last window by
-    days. Windows of 24 hours complete up to two periods later than calendar periods.
+    build changes, before or now, those of which the watermark has not passed the last window by days, and
+    those of which a day lacks now, or no more. Windows of 24 hours complete up to two periods later than
+    calendar periods.
 -#}
 {% macro changed_cohorts(period) -%}
     {%- set cohort_date = period_start_of('cohort_sizes.cohort_date', period) -%}
@@ -152,4 +171,14 @@ select * from final
         moves.previous_watermark is null
         or moves.watermark is null
         or {{ add_periods(cohort_date, period, horizon(period) + 3) }} > least(moves.previous_watermark, moves.watermark)
+    union distinct
+    select
+        cohort_sizes.app_id,
+        {{ cohort_date }} as cohort_date
+    from {{ ref('int_cohort_sizes') }} as cohort_sizes
+    inner join {{ ref('int_missing_days') }} as days on cohort_sizes.app_id = days.app_id
+    where
+        days.is_missing <> days.was_missing
+        and {{ cohort_date }} <= days.missing_date
+        and {{ add_periods(cohort_date, period, horizon(period) + 1) }} > days.missing_date
 {%- endmacro %}

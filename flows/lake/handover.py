@@ -14,6 +14,7 @@ __all__ = ["Lake", "export_control", "ready_for_readers"]
 
 CONTROL = (
     "raw.extracts",
+    "raw.missing_spans",
     "raw.user_aliases",
     "raw.chart_snapshots",
     "raw.chart_ranks",

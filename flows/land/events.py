@@ -16,7 +16,7 @@ from flows.formats.mapping import Mapped, mapping_in_sql
 from flows.formats.reading import open_parts
 from flows.formats.sniffing import reader_of
 from flows.lake import events as raw_events
-from flows.land import clocks, drift, identities, ledger
+from flows.land import clocks, coverage, drift, identities, ledger
 from flows.land.judging import Rejected, extract_of, judge_rows, keep_rejects, name_extracts
 from flows.land.keys import check_key, load_user_key
 from flows.land.ledger import Landed
@@ -67,6 +67,7 @@ def land_events(
             rejected = keep_rejects(con, source, mapped, [part.member for part in parts], now)
             outcomes = _insert(con, extracts, source, counted, rejected, reaches, now)
             ledger.record(con, extracts, outcomes, now)
+            coverage.record_hours(con)
             drift.record(con, [part.extract_id for part in parts], mapped, source.name, now)
             if mapped.merges:
                 identities.land_links(con, source.app_id, mapped.merges)

@@ -314,6 +314,7 @@ def forget(con: duckdb.DuckDBPyConnection, extract_id: str) -> None:
         for table in (
             "raw.rejects",
             "raw.extract_columns",
+            "raw.extract_hours",
             "raw.schema_drift",
             "raw.extracts",
             "ops.seen_files",

@@ -10,7 +10,7 @@ import duckdb
 from flows.errors import TransformError
 from flows.outlook import tables
 from flows.outlook.backtest import backtest, calibrate
-from flows.outlook.held_back import name_slow_source
+from flows.outlook.held_back import Lack, with_notes
 from flows.outlook.history import AppHistory
 from flows.outlook.rules import VerdictRules
 from flows.outlook.slow_sources import slow_sources
@@ -56,6 +56,20 @@ def app_rank_days(con: duckdb.DuckDBPyConnection) -> dict[str, list[ChartDay]]:
     return tables.rank_days(con.query("from intermediate.int_tracked_ranks"))
 
 
+def _lacks(con: duckdb.DuckDBPyConnection) -> dict[str, Lack]:
+    """By app, the days up to its watermark that are missing."""
+    rows = con.execute(
+        """
+        select app_id, count(*), min(missing_date), max(missing_date)
+        from intermediate.int_missing_days
+        inner join intermediate.int_app_watermarks using (app_id)
+        where is_missing and missing_date <= watermark
+        group by app_id
+        """
+    ).fetchall()
+    return {app_id: Lack(days=days, first=first, last=last) for app_id, days, first, last in rows}
+
+
 def _write(con: duckdb.DuckDBPyConnection, horizon_days: int, rules: VerdictRules) -> Iterable[int]:
     apps = app_histories(con, horizon_days)
     ranks = app_rank_days(con)
@@ -64,9 +78,10 @@ def _write(con: duckdb.DuckDBPyConnection, horizon_days: int, rules: VerdictRule
     known = tables.outcomes(con.table("outlook.forecast_backtest"))
     yield _replace(con, "forecasts", tables.forecasts(apps, known), tables.FORECAST_TYPES)
     yield _replace(con, "forecast_curves", tables.forecast_curves(apps, known), tables.CURVE_TYPES)
+    lacks = _lacks(con)
     slow = {found.app_id: found for found in slow_sources(con)}
     verdicts = [
-        name_slow_source(
+        with_notes(
             judge(
                 app,
                 app.watermark,
@@ -75,6 +90,7 @@ def _write(con: duckdb.DuckDBPyConnection, horizon_days: int, rules: VerdictRule
                 ranks.get(app.app_id, ()),
             ),
             slow.get(app.app_id),
+            lacks.get(app.app_id),
         )
         for app in apps
     ]

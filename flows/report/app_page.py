@@ -153,6 +153,7 @@ def render_app(
         look=look,
         others=[(o.name, addresses[o.app_id]) for o in marts.apps if o.app_id != app.app_id],
         verdict=verdict,
+        missing=marts.missing.get(app.app_id),
         notes=story.notes,
         curve=curve,
         forecast_days=FORECAST_DAYS,

@@ -10,6 +10,7 @@ import duckdb
 from flows.errors import AfterhypeError
 from flows.report import app_story, queries, slices
 from flows.report.app_story import Story, Verdict
+from flows.report.missing_days import MissingDays, read_missing_days
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,7 @@ class Marts:
     slices: list[slices.Slice]
     changes: list[queries.Change]
     gate_runs: list[queries.GateRun]
+    missing: dict[str, MissingDays]
 
 
 def read_marts(marts: Path) -> Marts:
@@ -64,6 +66,7 @@ def read_marts(marts: Path) -> Marts:
                 slices=slices.read_slices(con),
                 changes=queries.read_changes(con),
                 gate_runs=queries.read_gate_runs(con),
+                missing=read_missing_days(con),
             )
     except (duckdb.Error, AfterhypeError) as error:
         raise AfterhypeError(

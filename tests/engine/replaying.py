@@ -115,6 +115,7 @@ class Batch:
             for fate, change in at_once:
                 if change.what in ("quarantine", "release", "discard", "forget"):
                     self._decide(fate, change)
+        self._miss_days(number)
 
     def build(self, *, full: bool = False) -> Build:
         """Build as the pipeline does: by arrival where there is something to go on from."""
@@ -139,7 +140,13 @@ class Batch:
             for app_id, fate in self.fates.items()
             if (watermark := fate.watermark(self.rules)) is not None
         }
-        expected = oracle.marts(events, watermarks, self.rules, segment_order(self.rules.segments))
+        expected = oracle.marts(
+            events,
+            watermarks,
+            self.rules,
+            segment_order(self.rules.segments),
+            self._missing_days(),
+        )
         found = [*self._compare_constants(), *self._times_kept_for_nothing()]
         days = self.con.execute("select app_id, watermark from intermediate.int_app_watermarks")
         found += _differences(
@@ -242,6 +249,36 @@ class Batch:
             [source_name(fate.world.app_id, change.source)],
         )
         fate.note(change)
+
+    def _miss_days(self, number: int) -> None:
+        """Say of other days before each build that they lack something, as landing might."""
+        self.con.execute("delete from raw.missing_spans")
+        self.con.execute(
+            """
+            insert into raw.missing_spans
+            select source, day, day + interval 20 hour, 20
+            from (
+                select distinct app_id, date_trunc('day', event_time) as day from raw.app_events
+            )
+            inner join raw.event_sources using (app_id)
+            where hash(source || day || $number) % 8 = 0
+            """,
+            {"number": number},
+        )
+
+    def _missing_days(self) -> dict[str, frozenset[date]]:
+        """By app, the reporting days that the missing spans touch."""
+        found: dict[str, set[date]] = {}
+        for app_id, starts_at, ends_at in self.con.execute(
+            "select app_id, starts_at, ends_at from raw.missing_spans "
+            "inner join raw.event_sources using (source)"
+        ).fetchall():
+            day = oracle.reporting_day(starts_at, self.rules.timezone)
+            last = oracle.reporting_day(ends_at - timedelta(hours=1), self.rules.timezone)
+            while day <= last:
+                found.setdefault(app_id, set()).add(day)
+                day += timedelta(days=1)
+        return {app_id: frozenset(days) for app_id, days in found.items()}
 
     def _decide(self, fate: Fate, change: Change) -> None:
         decide: Mapping[str, Callable[[], None]] = {

@@ -74,6 +74,11 @@ def damaged_periods(period: str, n: str) -> list[tuple[str, str, str]]:
         ),
         (
             "fct_retention_curves",
+            "of the eligible users",
+            f"update {CURVES} set users_missing_days = 4 where period = '{period}'",
+        ),
+        (
+            "fct_retention_curves",
             "at equal follow-up",
             f"update {CURVES} set retained_users = 3 where period = '{period}' and period_n = 1",
         ),
@@ -98,6 +103,12 @@ PROVOCATIONS = [
         "no extract reaches beyond",
         "update raw.event_sources set ended = '2024-01-03';"
         " update raw.extracts set reaches = '2024-01-04 12:00:00' where kind = 'events'",
+    ),
+    (
+        "raw_events",
+        "no day lacks",
+        "insert into raw.missing_spans values"
+        " ('alpha_events', '2024-01-02 00:00:00', '2024-01-03 00:00:00', 20)",
     ),
     (
         "raw_events",
@@ -634,6 +645,22 @@ PROVOCATIONS = [
         "data_freshness",
         "every source has landed something in",
         "update marts.data_freshness set last_landed_at = '2024-01-01'",
+    ),
+    (
+        "fct_missing_days",
+        "one row per",
+        "insert into marts.fct_missing_days values ('gamma', 'gamma_events', '2024-01-09');"
+        + repeat_row("marts.fct_missing_days"),
+    ),
+    (
+        "fct_missing_days",
+        "every cell of a cohort",
+        "insert into marts.fct_missing_days values ('alpha', 'alpha_events', '2024-01-02')",
+    ),
+    (
+        "fct_missing_days",
+        "every cell of a cohort",
+        f"update {TRIANGLE} set has_missing_days = true where {FIRST_CELL}",
     ),
     ("late_arrivals", "one row per", repeat_row("marts.late_arrivals")),
     ("late_arrivals", "a share is", "update marts.late_arrivals set share = 0.5"),

@@ -101,7 +101,10 @@ select
     case when is_complete then least(daily_users // 2, kept * 2) end as returned_users,
     case when cohort_date + cast(day_n as integer) < $watermark then kept end as retained_users_24h,
     is_complete,
-    cohort_date + cast(day_n as integer) as completes_on
+    cohort_date + cast(day_n as integer) as completes_on,
+    app_id = 'habit' and (
+        cohort_date = $watermark - 20 or cohort_date + cast(day_n as integer) = $watermark - 20
+    ) as has_missing_days
 from grid, (values ('ios'), ('android')) as s(platform), lateral (
     select
         cohort_date + cast(day_n as integer) <= $watermark as is_complete,
@@ -121,7 +124,8 @@ with sums as (
         sum(eligible_users)::bigint as n,
         sum(if(definition = 'classic', retained_users, returned_users))::bigint as k,
         count(distinct cohort_date) filter (where is_complete) as cohorts,
-        min(completes_on) as completes_on
+        min(completes_on) as completes_on,
+        sum(eligible_users) filter (where has_missing_days)::bigint as missing
     from marts.fct_cohort_retention_daily, (values ('classic'), ('unbounded')) as d(definition)
     group by all
 )
@@ -130,15 +134,20 @@ select
     n as eligible_users, k as retained_users, k / n as retention_rate,
     (k + 1.9208 - 1.96 * sqrt(k * (1 - k / n) + 0.9604)) / (n + 3.8416) as ci_low,
     (k + 1.9208 + 1.96 * sqrt(k * (1 - k / n) + 0.9604)) / (n + 3.8416) as ci_high,
-    cohorts, cohorts > 0 as is_complete, completes_on
+    cohorts, cohorts > 0 as is_complete, completes_on,
+    if(cohorts > 0, coalesce(missing, 0), null) as users_missing_days
 from sums
 union all
 select
     app_id, 'bracket', 'day', 1, 3, sum(eligible_users)::bigint, sum(2 * retained_users)::bigint,
     sum(2 * retained_users) / sum(eligible_users), 0.0, 1.0, count(distinct cohort_date), true,
-    min(completes_on)
+    min(completes_on), 0
 from marts.fct_cohort_retention_daily where day_n = 3 and is_complete
 group by app_id;
+
+create table marts.fct_missing_days as
+select 'habit' as app_id, 'habit_events' as source, $watermark - 20 as missing_date
+from rule where app_id = 'habit';
 
 create table marts.dim_apps as
 select app_id, app_name, description, true as is_tracked, is_simulated,

@@ -9,6 +9,14 @@ calendar as (
     select * from {{ ref('int_app_calendar') }}
 ),
 
+missing_days as (
+    select
+        app_id,
+        missing_date
+    from {{ ref('int_missing_days') }}
+    where is_missing
+),
+
 app_periods as (
     {% for period in periods %}
     select distinct
@@ -19,6 +27,21 @@ app_periods as (
         watermark
     from calendar
     {% if not loop.last %}union all{% endif %}
+    {% endfor %}
+),
+
+-- Who is retained, has churned or is back is told by the period before as well.
+missing_periods as (
+    {% for period in periods %}
+    {% for later in [0, 1] %}
+    select
+        app_id,
+        '{{ period }}' as period,
+        {{ add_periods(period_start_of('missing_date', period), period, later) }} as period_start
+    from missing_days
+    {% if not loop.last %}union distinct{% endif %}
+    {% endfor %}
+    {% if not loop.last %}union distinct{% endif %}
     {% endfor %}
 ),
 
@@ -33,13 +56,19 @@ counted as (
         coalesce(period_counts.new, 0) as new,
         coalesce(period_counts.retained, 0) as retained,
         coalesce(period_counts.resurrected, 0) as resurrected,
-        coalesce(period_counts.churned, 0) as churned
+        coalesce(period_counts.churned, 0) as churned,
+        missing_periods.app_id is not null as has_missing_days
     from app_periods
     left join period_counts
         on
             app_periods.app_id = period_counts.app_id
             and app_periods.period = period_counts.period
             and app_periods.period_start = period_counts.period_start
+    left join missing_periods
+        on
+            app_periods.app_id = missing_periods.app_id
+            and app_periods.period = missing_periods.period
+            and app_periods.period_start = missing_periods.period_start
 ),
 
 final as (
@@ -54,7 +83,8 @@ final as (
         case when is_complete then churned end as churned,
         case when is_complete then {{ rate('(new + resurrected)', 'churned') }} end as quick_ratio,
         is_complete,
-        completes_on
+        completes_on,
+        has_missing_days
     from counted
 )
 

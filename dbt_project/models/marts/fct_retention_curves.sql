@@ -25,7 +25,8 @@ triangles as (
         returned_users,
         retained_users_24h,
         completes_on,
-        completes_on_24h
+        completes_on_24h,
+        has_missing_days
     from {{ ref('fct_cohort_retention_' ~ {'day': 'daily', 'week': 'weekly', 'month': 'monthly'}[period]) }}
     {% if not loop.last %}union all{% endif %}
     {% endfor %}
@@ -42,7 +43,8 @@ cohort_cells as (
         sum(cohort_users) as cohort_users,
         sum(retained_users) as retained_users,
         sum(returned_users) as returned_users,
-        sum(retained_users_24h) as retained_users_24h
+        sum(retained_users_24h) as retained_users_24h,
+        max(case when has_missing_days then 1 else 0 end) as missing
     from triangles
     group by app_id, period, cohort_date, period_n, completes_on, completes_on_24h
 ),
@@ -72,7 +74,12 @@ returned_to_horizon as (
             partition by cohort_cells.app_id, cohort_cells.period, cohort_cells.cohort_date
             order by cohort_cells.period_n desc
             rows between unbounded preceding and current row
-        ) as retained_users
+        ) as retained_users,
+        max(cohort_cells.missing) over (
+            partition by cohort_cells.app_id, cohort_cells.period, cohort_cells.cohort_date
+            order by cohort_cells.period_n desc
+            rows between unbounded preceding and current row
+        ) as missing
     from cohort_cells
     left join last_active_to_horizon
         on
@@ -86,6 +93,20 @@ brackets as (
     select * from {{ ref('int_brackets') }}
 ),
 
+missing_up_to as (
+    select
+        app_id,
+        period,
+        cohort_date,
+        period_n,
+        sum(missing) over (
+            partition by app_id, period, cohort_date
+            order by period_n
+            rows between unbounded preceding and current row
+        ) as missing_cells
+    from cohort_cells
+),
+
 in_brackets as (
     select
         cohort_cells.app_id,
@@ -95,12 +116,27 @@ in_brackets as (
         brackets.last_n,
         cohort_cells.completes_on,
         cohort_cells.cohort_users,
-        coalesce(bracket_counts.users, 0) as retained_users
+        coalesce(bracket_counts.users, 0) as retained_users,
+        case
+            when ends.missing_cells > coalesce(before.missing_cells, 0) then 1 else 0
+        end as missing
     from cohort_cells
     inner join brackets
         on
             cohort_cells.period = brackets.period
             and cohort_cells.period_n = brackets.last_n
+    inner join missing_up_to as ends
+        on
+            cohort_cells.app_id = ends.app_id
+            and cohort_cells.period = ends.period
+            and cohort_cells.cohort_date = ends.cohort_date
+            and brackets.last_n = ends.period_n
+    left join missing_up_to as before
+        on
+            cohort_cells.app_id = before.app_id
+            and cohort_cells.period = before.period
+            and cohort_cells.cohort_date = before.cohort_date
+            and brackets.first_n - 1 = before.period_n
     left join bracket_counts
         on
             cohort_cells.app_id = bracket_counts.app_id
@@ -123,7 +159,8 @@ by_definition as (
         period_n as period_n_end,
         {{ 'completes_on_24h' if definition == 'window_24h' else 'completes_on' }} as completes_on,
         cohort_users,
-        {{ retained_users }} as retained_users
+        {{ retained_users }} as retained_users,
+        missing
     from cohort_cells
     union all
     {% endfor %}
@@ -136,7 +173,8 @@ by_definition as (
         {{ horizon_of('period') }} as period_n_end,
         completes_on,
         cohort_users,
-        retained_users
+        retained_users,
+        missing
     from returned_to_horizon
     union all
     select
@@ -148,7 +186,8 @@ by_definition as (
         last_n as period_n_end,
         completes_on,
         cohort_users,
-        retained_users
+        retained_users,
+        missing
     from in_brackets
 ),
 
@@ -166,7 +205,13 @@ pooled as (
         ) as eligible_users,
         sum(
             case when by_definition.completes_on <= watermarks.watermark then by_definition.retained_users end
-        ) as retained_users
+        ) as retained_users,
+        sum(
+            case
+                when by_definition.completes_on <= watermarks.watermark
+                    then by_definition.missing * by_definition.cohort_users
+            end
+        ) as users_missing_days
     from by_definition
     inner join watermarks on by_definition.app_id = watermarks.app_id
     group by
@@ -191,7 +236,8 @@ final as (
         {{ wilson_bound('retained_users', 'eligible_users', 'high') }} as ci_high,
         cohorts,
         cohorts > 0 as is_complete,
-        completes_on
+        completes_on,
+        cast(users_missing_days as {{ dbt.type_bigint() }}) as users_missing_days
     from pooled
 )
 

@@ -35,6 +35,32 @@ select * from final
 """
 
 
+_OVERLAPS = """
+create or replace temp table report_overlaps as
+select newer.extract_id, count(distinct newer.install_date) as days
+from raw.store_installs as newer
+semi join report_profile on newer.extract_id = report_profile.extract_id
+inner join raw.extracts as newer_file on newer.extract_id = newer_file.extract_id
+inner join raw.store_installs as older
+    on
+        newer.source = older.source
+        and newer.store = older.store
+        and newer.store_app_id = older.store_app_id
+        and newer.install_date = older.install_date
+        and newer.country is not distinct from older.country
+        and newer.metric = older.metric
+        and newer.reported_on is not distinct from older.reported_on
+        and newer.landing_number > coalesce(older.landing_number, 0)
+        -- with newest_by: modified the files say it, unless their times are the same
+        and (newer.version_at = newer.landed_at or newer.version_at = older.version_at)
+inner join raw.extracts as older_file
+    on older.extract_id = older_file.extract_id and older_file.status = 'landed'
+-- what replaces a file at its path is newer than the file
+where newer_file.uri <> older_file.uri
+group by newer.extract_id
+"""
+
+
 def raw_reports() -> Suite:
     """One row of the batch is one new report of a store: its ledger row and its extremes."""
     return Suite(
@@ -51,6 +77,15 @@ def raw_reports() -> Suite:
                 " where rows_seen = 0",
             ),
             warning(
+                "a report that corrects another one says of when it is",
+                "Neither a date within it nor the day in the file's name says which is newer: the"
+                " one that landed last holds, in one run the last by name. Map reported_on, put the"
+                " day into the name, or say newest_by: modified.",
+                """
+                select extract_id, days as unexpected_count from report_overlaps
+                """,
+            ),
+            warning(
                 "no day of a country has more than a billion of anything",
                 "A number in the wrong column, such as an id, looks like this.",
                 """
@@ -59,5 +94,5 @@ def raw_reports() -> Suite:
                 """,
             ),
         ),
-        prepare=(_PROFILE,),
+        prepare=(_PROFILE, _OVERLAPS),
     )

@@ -78,8 +78,15 @@ INSTALL_COUNTS = (
 )
 """What a store's report may count, each by app, day and country."""
 
-INSTALL_COLUMNS = ("store", "store_app_id", "install_date", "country", *INSTALL_COUNTS)
-"""The canonical columns of a row of a store's installs report."""
+INSTALL_COLUMNS = (
+    "store",
+    "store_app_id",
+    "install_date",
+    "country",
+    "reported_on",
+    *INSTALL_COUNTS,
+)
+"""The canonical columns of a row of a store's installs report; reported_on is the report's own date."""
 
 REVIEW_COLUMNS = (
     "store",
@@ -561,11 +568,17 @@ class ChartFiles(FileSource):
 
 
 class InstallFiles(FileSource):
-    """A store's reports of downloads and installs in files; apps are told by their store ids."""
+    """A store's reports of downloads and installs in files; apps are told by their store ids.
+
+    Of two reports of a day the newer one holds: by the report's own date (``reported_on``), by the
+    day in the file's name, or, where there is neither, by ``newest_by``: what landed last, or whose
+    file was modified last.
+    """
 
     kind: ClassVar[str] = "installs"
 
     numbers: Numbers = Numbers()
+    newest_by: Literal["landed", "modified"] = "landed"
 
     @model_validator(mode="after")
     def _mapping_is_complete(self) -> InstallFiles:

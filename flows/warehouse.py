@@ -214,10 +214,15 @@ create table if not exists raw.store_installs (
     units bigint not null,
     extract_id varchar not null,
     landed_at timestamp not null,
-    reported_on date, -- the day in the name of the report's file
+    reported_on timestamp, -- the report's own date, else the day in the name of its file
+    version_at timestamp, -- which of two reports is newer where neither names its date: when it was
+                          -- landed, or, with newest_by: modified, when its file was modified
+    landing_number bigint, -- and where that is the same: the order in which they landed
 );
 
-alter table raw.store_installs add column if not exists reported_on date;
+alter table raw.store_installs add column if not exists reported_on timestamp;
+alter table raw.store_installs add column if not exists version_at timestamp;
+alter table raw.store_installs add column if not exists landing_number bigint;
 
 -- one row per version of a review that an extract delivered first; authors are keyed as users are
 create table if not exists raw.app_reviews (
@@ -494,6 +499,7 @@ def create_schemas(con: duckdb.DuckDBPyConnection) -> None:
         con.execute(APP_EVENTS)
     con.execute(RAW_CONTRACT)
     _renew_the_ledger(con)
+    _let_reports_have_a_time(con)
 
 
 def _renew_the_ledger(con: duckdb.DuckDBPyConnection) -> None:
@@ -520,6 +526,15 @@ def _renew_the_ledger(con: duckdb.DuckDBPyConnection) -> None:
     except duckdb.Error:
         con.rollback()
         raise
+
+
+def _let_reports_have_a_time(con: duckdb.DuckDBPyConnection) -> None:
+    """Give a report's own date the time of day that it had no room for in earlier warehouses."""
+    if con.execute(
+        "select 1 from duckdb_columns() where schema_name = 'raw' and data_type = 'DATE' "
+        "and table_name = 'store_installs' and column_name = 'reported_on'"
+    ).fetchone():
+        con.execute("alter table raw.store_installs alter reported_on type timestamp")
 
 
 @contextmanager

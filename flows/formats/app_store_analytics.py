@@ -26,6 +26,7 @@ APP_STORE_ANALYTICS = VendorFormat(
         "store_app_id": '"App Apple Identifier"',
         "install_date": '"Date"',
         "country": "Territory",
+        "reported_on": '"Processing Date"',
         "downloads": _downloads("first-time download"),
         "redownloads": _downloads("redownload"),
         "updates": _downloads("auto-update", "manual update", "restore"),

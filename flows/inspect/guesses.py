@@ -58,6 +58,7 @@ INSTALL_NAMES: Mapping[str, Sequence[str]] = {
     ),
     "install_date": ("install_date", "date", "day", "date_day", "report_date", "begin_date"),
     "country": ("country", "country_code", "territory", "storefront"),
+    "reported_on": ("reported_on", "processing_date", "report_processing_date"),
     "downloads": ("downloads", "first_time_downloads", "daily_user_installs"),
     "redownloads": ("redownloads",),
     "updates": ("updates", "daily_device_upgrades", "update_events"),

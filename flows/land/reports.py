@@ -69,7 +69,7 @@ def land_reports(
             check_key(con, key)
             _keep_rejects(con, source, mapped, parts, now)
             if isinstance(source, InstallFiles):
-                _insert_installs(con, source, parts, now)
+                _insert_installs(con, source, extracts, parts, now)
                 outcomes = _outcomes(con, extracts, "install_date")
             else:
                 repeated = _insert_reviews(con, source, key, now)
@@ -124,6 +124,7 @@ def _judge(
         select
             {LINE_NUMBER} as line_number,
             {texts},
+            {"" if installs else "null::varchar as reported_on,"}
             left(json_object({shown})::varchar, {LONGEST_REJECT}) as line,
         from {opened.rows}
     ),
@@ -131,10 +132,12 @@ def _judge(
     typed as (
         select
             * replace (
-                {utc_in_sql("VARCHAR", moment, source.name)} as {moment}
+                {utc_in_sql("VARCHAR", moment, source.name)} as {moment},
+                {utc_in_sql("VARCHAR", "reported_on", source.name)} as reported_on
                 {_blank_country(opened, mapped) if installs else ""}
             ),
             {moment} as moment_told,
+            reported_on as report_told,
             {_counted(source.numbers.marks) if installs else "null::bigint[]"} as counts,
             {stars} as stars,
         from told
@@ -214,6 +217,10 @@ def _install_reason() -> str:
             when install_date > $now + interval 1 day then 'day in the future: ' || moment_told
             when install_date < timestamp '2008-01-01' then 'day before there were app stores: '
                 || moment_told
+            when report_told is not null and reported_on is null
+                then 'date of the report not understood: ' || report_told
+            when reported_on > $now + interval 1 day
+                then 'date of the report in the future: ' || report_told
             when coalesce({told}) is null then 'no count of a known kind'
             when {misread} is not null and regexp_matches({misread}, '[0-9]')
                 then 'count is no whole number: ' || {misread}
@@ -266,10 +273,20 @@ def _keep_rejects(
 
 
 def _insert_installs(
-    con: duckdb.DuckDBPyConnection, source: InstallFiles, parts: Sequence[Part], now: datetime
+    con: duckdb.DuckDBPyConnection,
+    source: InstallFiles,
+    extracts: Sequence[Extract],
+    parts: Sequence[Part],
+    now: datetime,
 ) -> None:
-    """Sum what a report gives by device, version and the like."""
+    """Sum what a report gives by device, version and the like.
+
+    With it goes all that decides which of two reports of a day is the newer one.
+    """
     days = [day_of(part.member or "") or day_of(part.name.split("!")[0]) for part in parts]
+    numbers = {one.extract_id: number for number, one in enumerate(extracts, _landed(con) + 1)}
+    modified = {one.extract_id: one.modified_at for one in extracts}
+    by_file = source.newest_by == "modified"
     con.execute(
         f"""
         insert into raw.store_installs by name
@@ -277,12 +294,17 @@ def _insert_installs(
             $source as source, lower(store) as store, store_app_id,
             install_date::date as install_date, upper(country) as country, metric,
             sum(units)::bigint as units, extract_id, $now as landed_at,
-            max(reported_on) as reported_on,
+            reported_on, version_at, landing_number,
         from (
             select
-                *,
+                * replace (
+                    coalesce(
+                        reported_on, ($days::timestamp[])[{part_of("line_number")} + 1]
+                    ) as reported_on
+                ),
                 {extract_of("line_number")} as extract_id,
-                ($days::date[])[{part_of("line_number")} + 1] as reported_on,
+                ($versions::timestamp[])[{part_of("line_number")} + 1] as version_at,
+                ($numbers::bigint[])[{part_of("line_number")} + 1] as landing_number,
                 unnest($metrics::varchar[]) as metric,
                 unnest(counts) as units,
             from report_rows
@@ -291,8 +313,21 @@ def _insert_installs(
         where units is not null
         group by all
         """,
-        {"source": source.name, "metrics": list(INSTALL_COUNTS), "days": days, "now": now},
+        {
+            "source": source.name,
+            "metrics": list(INSTALL_COUNTS),
+            "days": days,
+            "versions": [modified[part.extract_id] if by_file else now for part in parts],
+            "numbers": [numbers[part.extract_id] for part in parts],
+            "now": now,
+        },
     )
+
+
+def _landed(con: duckdb.DuckDBPyConnection) -> int:
+    """The number of the report that landed last."""
+    row = con.execute("select coalesce(max(landing_number), 0) from raw.store_installs").fetchone()
+    return int(row[0]) if row else 0
 
 
 def _insert_reviews(

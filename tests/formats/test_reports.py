@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import uuid
 import zipfile
-from datetime import date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any, Protocol
 
 import pytest
 
+from expectations.raw_reports import raw_reports
 from flows.land.keys import load_user_key
 from flows.land.source import SourceLanding, land_files
 from flows.sources import InstallFiles, ReviewFiles
@@ -232,8 +234,140 @@ def test_a_report_carries_the_day_in_its_name(home: Home, packed: bool) -> None:
     land_files(home.con, source, home.settings, NOW)
     found = home.rows("select units, reported_on from raw.store_installs order by 1")
     assert found == [
-        (0, date(2026, 1, 8)),
-        (1, date(2026, 1, 7)),
-        (2, date(2026, 1, 9)),
+        (0, datetime(2026, 1, 8)),
+        (1, datetime(2026, 1, 7)),
+        (2, datetime(2026, 1, 9)),
         (3, None),
     ]
+
+
+ANALYTICS = "Date,App Name,App Apple Identifier,Download Type,Territory,Device,Counts{}\n"
+RESTATED = {
+    # a report of the first form, then the newer one, which leaves out a country
+    "app_store_analytics": (
+        ANALYTICS.format(",Processing Date"),
+        "2026-01-05,Loop,555,First-time download,{country},iPhone,{units},{at}\n",
+    ),
+    "custom": (
+        "day,app,land,neu,as_of\n",
+        "2026-01-05,555,{country},{units},{at}\n",
+    ),
+}
+OWN: dict[str, Any] = {
+    "reader": {"type": "csv"},
+    "columns": {
+        "store": "'apple'",
+        "store_app_id": "app",
+        "install_date": "day",
+        "country": "land",
+        "downloads": "neu",
+        "reported_on": "as_of",
+    },
+}
+
+
+def write_report(home: Home, form: str, name: str, *rows: tuple[str, int, str]) -> None:
+    """A report of rows (country, units, date of the report)."""
+    header, row = RESTATED[form]
+    text = header + "".join(row.format(country=c, units=u, at=at) for c, u, at in rows)
+    text = text.replace(",", "\t") if form == "app_store_analytics" else text
+    (home.folder / name).write_text(text)
+
+
+def dated(home: Home) -> list[tuple[Any, ...]]:
+    return home.rows(
+        "select country, units, reported_on from raw.store_installs order by reported_on, country"
+    )
+
+
+@pytest.mark.parametrize("form", RESTATED)
+@pytest.mark.parametrize("names", [("a.csv", "b.csv"), ("b.csv", "a.csv"), ("one.csv", "one.csv")])
+@pytest.mark.parametrize("runs", [1, 2])
+def test_a_report_carries_its_own_date(
+    home: Home, form: str, names: tuple[str, str], runs: int
+) -> None:
+    """Whatever the files are called and in whatever order they land, also both in one file."""
+    older = [("US", 10, "2026-01-06"), ("DE", 4, "2026-01-06")]
+    newer = [("US", 12, "2026-01-07 06:30:00")]
+    if names[0] == names[1]:
+        write_report(home, form, names[0], *newer, *older)
+    options: dict[str, Any] = OWN if form == "custom" else {}
+    source = InstallFiles(name="s", format=form, uri=str(home.folder), **options)
+    for number, rows in enumerate((newer, older)):
+        if names[0] != names[1]:
+            write_report(home, form, names[number], *rows)
+        if number + 1 >= 3 - runs:
+            assert land_files(home.con, source, home.settings, NOW).failed == ()
+    assert dated(home) == [
+        ("DE", 4, datetime(2026, 1, 6)),
+        ("US", 10, datetime(2026, 1, 6)),
+        ("US", 12, datetime(2026, 1, 7, 6, 30)),
+    ]
+
+
+@pytest.mark.parametrize("form", RESTATED)
+def test_the_report_s_own_date_goes_before_that_of_its_file(home: Home, form: str) -> None:
+    write_report(home, form, "r_2026-01-20.csv", ("US", 1, "2026-01-06"), ("DE", 2, ""))
+    options: dict[str, Any] = OWN if form == "custom" else {}
+    source = InstallFiles(name="s", format=form, uri=str(home.folder), **options)
+    land_files(home.con, source, home.settings, NOW)
+    assert dated(home) == [("US", 1, datetime(2026, 1, 6)), ("DE", 2, datetime(2026, 1, 20))]
+
+
+@pytest.mark.parametrize("form", RESTATED)
+def test_a_report_s_date_that_makes_no_sense_rejects_the_row(home: Home, form: str) -> None:
+    rows = [("US", 1, "lately"), ("DE", 2, "2027-01-01"), ("FR", 3, "2026-01-06")]
+    write_report(home, form, "r.csv", *rows)
+    options: dict[str, Any] = OWN if form == "custom" else {}
+    source = InstallFiles(name="s", format=form, uri=str(home.folder), **options)
+    land_files(home.con, source, home.settings, NOW)
+    assert [row[0] for row in dated(home)] == ["FR"]
+    assert [reason for _, reason in home.rejects()] == [
+        "date of the report not understood: lately",
+        "date of the report in the future: 2027-01-01",
+    ]
+
+
+@pytest.mark.parametrize("newest_by", ["landed", "modified"])
+@pytest.mark.parametrize("runs", [1, 2])
+def test_without_a_date_landing_or_the_file_says_which_is_newer(
+    home: Home, newest_by: Any, runs: int
+) -> None:
+    """Google Play's file of a month has no day in its name, and is fetched again and again."""
+    for name, hour in (("a_202601.csv", 9), ("b_202601.csv", 8)):
+        path = home.folder / name
+        path.write_text(PLAY.format("Country,") + f"2026-01-05,com.x.y,US,{hour}\n")
+        moment = datetime(2026, 1, 6, hour, tzinfo=UTC).timestamp()
+        os.utime(path, (moment, moment))
+    for number in range(runs):
+        source = InstallFiles(
+            name="s",
+            format="google_play_installs",
+            uri=str(home.folder / ("a*", "*")[number + 2 - runs]),
+            newest_by=newest_by,
+        )
+        now = NOW + timedelta(hours=number)
+        assert land_files(home.con, source, home.settings, now).failed == ()
+    (last,) = home.rows(
+        "select units from raw.store_installs order by version_at desc, landing_number desc limit 1"
+    )
+    assert last == ((8,) if newest_by == "landed" else (9,))
+    home.con.execute("create temp table new_extracts as select extract_id from raw.extracts")
+    for query in raw_reports().prepare:
+        home.con.execute(query)
+    warned = home.rows("select days from report_overlaps")
+    assert warned == ([(1,)] if newest_by == "landed" else [])
+
+
+def test_a_file_that_replaces_another_at_its_path_is_newer_without_a_warning(home: Home) -> None:
+    path = home.folder / "installs_202601.csv"
+    source = InstallFiles(name="s", format="google_play_installs", uri=str(path))
+    for hour in (1, 2):
+        path.write_text(PLAY.format("") + f"2026-01-05,com.x.y,{hour}\n")
+        os.utime(path, (hour, hour))
+        land_files(home.con, source, home.settings, NOW + timedelta(hours=hour))
+    home.con.execute("create temp table new_extracts as select extract_id from raw.extracts")
+    for query in raw_reports().prepare:
+        home.con.execute(query)
+    assert home.rows("from report_overlaps") == []
+    assert len(home.rows("from raw.store_installs")) == 2

@@ -22,6 +22,7 @@ from flows.errors import AfterhypeError, ConfigurationError
 from flows.settings import PROJECT_ROOT, Settings, load_settings, prefect_api_url
 
 if TYPE_CHECKING:
+    from flows.answers import Form
     from flows.stages import Summary
 
 app = typer.Typer(
@@ -47,6 +48,10 @@ alerts_app = typer.Typer(
     rich_markup_mode=None,
 )
 app.add_typer(alerts_app, name="alerts")
+
+Csv = Annotated[bool, typer.Option("--csv", help="Comma-separated, for other programs.")]
+AsJson = Annotated[bool, typer.Option("--json", help="A JSON list of objects.")]
+Markdown = Annotated[bool, typer.Option("--markdown", help="A Markdown table.")]
 
 RUNS_TIMED = 3
 """The runs whose steps `status --timings` shows."""
@@ -301,16 +306,21 @@ def doctor(
 def query(
     ctx: typer.Context,
     sql: Annotated[str, typer.Argument(help='Such as "select * from app_scorecard".')],
-    csv: Annotated[
-        bool, typer.Option("--csv", help="Comma-separated, for other programs.")
-    ] = False,
+    csv: Csv = False,
+    as_json: AsJson = False,
+    markdown: Markdown = False,
     home: Home = None,
 ) -> None:
-    """Ask the published file in SQL; never waits for a run."""
+    """Ask the published file in SQL; never waits for a run.
+
+    On a terminal the answer is a table; elsewhere, as in a pipe, it is every row and column with
+    tabs between them.
+    """
     from flows.published import query as ask
 
+    form = _form(csv, as_json, markdown)
     columns, rows = ask(_settings(ctx, home, None), sql)
-    terminal.show_rows(columns, rows, csv=csv)
+    terminal.show_answer(columns, rows, form)
 
 
 @app.command()
@@ -318,9 +328,9 @@ def questions(
     ctx: typer.Context,
     name: Annotated[str | None, typer.Argument(help="One of them; default: list them.")] = None,
     sql: Annotated[bool, typer.Option("--sql", help="Print its SQL, to copy.")] = False,
-    csv: Annotated[
-        bool, typer.Option("--csv", help="Comma-separated, for other programs.")
-    ] = False,
+    csv: Csv = False,
+    as_json: AsJson = False,
+    markdown: Markdown = False,
     page: Annotated[
         bool, typer.Option("--page", help="Print all with their answers, as docs/questions.md.")
     ] = False,
@@ -329,17 +339,17 @@ def questions(
     """Answer one of the twenty questions that people ask, from the published file."""
     from flows import questions as asking
 
-    settings = _settings(ctx, home, None)
+    settings, form = _settings(ctx, home, None), _form(csv, as_json, markdown)
     if page:
         typer.echo(asking.page(settings), nl=False)
     elif name is None:
-        terminal.show_rows(
-            ["name", "question"], [(q.name, q.asks) for q in asking.questions()], csv=csv
+        terminal.show_answer(
+            ["name", "question"], [(q.name, q.asks) for q in asking.questions()], form
         )
     elif sql:
         typer.echo(asking.find(name).sql)
     else:
-        terminal.show_rows(*asking.ask(settings, asking.find(name)), csv=csv)
+        terminal.show_answer(*asking.ask(settings, asking.find(name)), form)
 
 
 @app.command()
@@ -513,7 +523,7 @@ def list_alerts() -> None:
         terminal.say("No alerts yet: `afterhype alerts install --webhook URL`.")
         return
     rows = [(a.name, "on" if a.enabled else "off", a.description) for a in found]
-    terminal.show_rows(["alert", "is", "tells when"], rows, csv=False)
+    terminal.show_rows(["alert", "is", "tells when"], rows)
 
 
 @alerts_app.command("test")
@@ -535,6 +545,15 @@ def remove_alerts() -> None:
     with server() as client:
         names = alerts.remove(client)
     terminal.say("Removed: " + (", ".join(names) or "there were none"))
+
+
+def _form(csv: bool, as_json: bool, markdown: bool) -> Form | None:
+    """The form of an answer that the options name, if any. Raises ConfigurationError for two."""
+    given: dict[Form, bool] = {"csv": csv, "json": as_json, "markdown": markdown}
+    asked = [form for form, is_asked in given.items() if is_asked]
+    if len(asked) > 1:
+        raise ConfigurationError(f"--{' and --'.join(asked)}: an answer has one form, name one")
+    return asked[0] if asked else None
 
 
 @contextmanager

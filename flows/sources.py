@@ -86,7 +86,7 @@ INSTALL_COLUMNS = (
     "reported_on",
     *INSTALL_COUNTS,
 )
-"""The canonical columns of a row of a store's installs report; reported_on is the report's own date."""
+"""The canonical columns of a row of an installs report; reported_on is the report's own date."""
 
 REVIEW_COLUMNS = (
     "store",

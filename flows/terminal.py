@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import csv as csv_writer
 import json
+import os
 import sys
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -17,6 +17,7 @@ from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
+from flows.answers import Form, written
 from flows.scorecard import (
     DAYS,
     ScorecardRow,
@@ -50,7 +51,19 @@ NARROWEST = 104
 NARROWEST_COLUMN = 7
 """Characters that a column needs at least, with its margin, to be readable."""
 
-_out = Console(highlight=False, soft_wrap=True)
+
+class _Console(Console):
+    def on_broken_pipe(self) -> None:
+        """Say no more where nobody reads on (``| head``); the command ends as it would have."""
+        self.quiet = True
+        _let_the_reader_go()
+
+
+def _let_the_reader_go() -> None:
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+_out = _Console(highlight=False, soft_wrap=True)
 if not _out.is_terminal:
     _out.width = max(_out.width, NARROWEST)
 _err = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -130,7 +143,7 @@ def show_inspection(inspection: Inspection) -> None:
     seen = landing.rows_landed + landing.rows_duplicate + landing.rows_rejected
     what = "its rows" if inspection.is_whole else "the rows of its beginning"
     say(f"\nOf {what}, {landing.rows_landed:,} of {seen:,} land, such as:\n")
-    show_rows(list(inspection.columns), list(inspection.rows), csv=False)
+    show_rows(list(inspection.columns), list(inspection.rows))
     if inspection.rejects:
         table = Table("Rejected because", _right("Rows"), _right("First line"), box=SIMPLE_HEAD)
         for reason, count, line in inspection.rejects:
@@ -164,7 +177,6 @@ def show_times(steps: Sequence[RunStep], *, as_json: bool) -> None:
         show_rows(
             ["step", "seconds", "CPU seconds"],
             [*rows, ("all steps", *(f"{number:.2f}" for number in sums))],
-            csv=False,
         )
 
 
@@ -239,13 +251,22 @@ def show_replay(verdicts: Sequence[tuple[int, Verdict]]) -> None:
         say(f"More can be told {verdict.next_step}.")
 
 
-def show_rows(columns: Sequence[str], rows: Sequence[Sequence[Any]], *, csv: bool) -> None:
-    """A query's answer, as a table, a table per row where that has too many columns, or as CSV."""
-    if csv:
-        writer = csv_writer.writer(sys.stdout, lineterminator="\n")
-        writer.writerow(columns)
-        writer.writerows(rows)
+def show_answer(
+    columns: Sequence[str], rows: Sequence[Sequence[Any]], form: Form | None = None
+) -> None:
+    """A query's answer in a form for other programs: plain by default, tables on a terminal."""
+    if form is None and sys.stdout.isatty():
+        show_rows(columns, rows)
         return
+    try:
+        sys.stdout.writelines(written(columns, rows, form or "plain"))
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _let_the_reader_go()
+
+
+def show_rows(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+    """Rows as a table, or a table per row where that has too many columns."""
     shown = [["" if value is None else str(value) for value in row] for row in rows]
     if len(columns) * NARROWEST_COLUMN > _out.width:
         for number, row in enumerate(shown, 1):

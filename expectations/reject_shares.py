@@ -32,7 +32,9 @@ def reject_shares(row: str, meaning: str) -> tuple[Check, ...]:
         ),
         critical(
             "the share of an extract's rows that are rejected is below its source's critical one",
-            f"{meaning} The source's rejects.critical says how many are too many: by default 50 %."
+            f"{meaning} Look first at why, in raw.rejects: a wrong column, delimiter or encoding"
+            " rejects most rows, and is what to correct. The source's rejects.critical says how"
+            " many are too many, by default 50 %: another is for exports with so many bad rows."
             + (nameless if row == "event" else ""),
             f"{counts}, reject_share_critical from {{batch}}"
             " where rows_broken > reject_share_critical * rows_seen"

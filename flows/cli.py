@@ -98,7 +98,7 @@ def _common(ctx: typer.Context, home: Home = None, sources: Sources = None) -> N
 @app.command()
 def run(ctx: typer.Context, home: Home = None, sources: Sources = None) -> None:
     """Land what is new, judge it, build the marts, judge them, publish."""
-    settings = _checked_settings(ctx, home, sources)
+    settings = _checked_settings(ctx, home, sources, files=True)
     _finish(settings, _sentences().daily(home=settings.home, sources=settings.sources))
 
 
@@ -110,7 +110,7 @@ def land(
     ranks_only: Annotated[bool, typer.Option("--ranks-only", help="Charts only.")] = False,
 ) -> None:
     """Land what is new and judge it; nothing is built or published."""
-    settings = _checked_settings(ctx, home, sources)
+    settings = _checked_settings(ctx, home, sources, files=True)
     flow = _sentences().hourly_ranks if ranks_only else _sentences().land
     _finish(settings, flow(home=settings.home, sources=settings.sources))
 
@@ -133,7 +133,7 @@ def build(
 @app.command()
 def check(ctx: typer.Context, home: Home = None, sources: Sources = None) -> None:
     """Judge the marts as they stand; exit 3 when a critical check fails."""
-    settings = _checked_settings(ctx, home, sources)
+    settings = _checked_settings(ctx, home, sources, files=True)
     terminal.show_gates(_sentences().check(home=settings.home, sources=settings.sources))
 
 
@@ -600,12 +600,21 @@ def _settings(ctx: typer.Context, home: Path | None, sources: Path | None) -> Se
     return load_settings(home or ctx.obj["home"], sources or ctx.obj["sources"])
 
 
-def _checked_settings(ctx: typer.Context, home: Path | None, sources: Path | None) -> Settings:
-    """Settings with a sources file that holds: a mistake shows before a server is started."""
+def _checked_settings(
+    ctx: typer.Context, home: Path | None, sources: Path | None, *, files: bool = False
+) -> Settings:
+    """Settings with a sources file that holds: a mistake shows before a server is started.
+
+    With ``files`` it is held against the files that it names, too.
+    """
     from flows.sources import load_sources
 
     settings = _settings(ctx, home, sources)
-    load_sources(settings.sources)
+    loaded = load_sources(settings.sources)
+    if files:
+        from flows.preflight import check_against_files
+
+        check_against_files(settings, loaded)
     return settings
 
 

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterable
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, Self
 from urllib.parse import parse_qsl, urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -175,6 +175,13 @@ class LaunchNote(_Strict):
         return value
 
 
+def _existing_encoding(value: str | None) -> str | None:
+    try:
+        return codecs.lookup(value).name if value else None
+    except LookupError as error:
+        raise ValueError(f"{value!r} is no encoding that Python knows") from error
+
+
 class Reader(_Strict):
     """How an extract's file is read; gzip, zstd and zip are recognised by the file itself.
 
@@ -197,10 +204,7 @@ class Reader(_Strict):
     @field_validator("encoding")
     @classmethod
     def _encoding_exists(cls, value: str | None) -> str | None:
-        try:
-            return codecs.lookup(value).name if value else None
-        except LookupError as error:
-            raise ValueError(f"{value!r} is no encoding that Python knows") from error
+        return _existing_encoding(value)
 
     @model_validator(mode="after")
     def _options_fit_the_type(self) -> Reader:
@@ -422,7 +426,9 @@ class FileSource(_Strict):
     ``{home}`` stands for the home folder, ``{date}`` for any day as YYYY-MM-DD; a relative path is
     relative to the sources file. Objects are s3://bucket/key, gs://bucket/key, az://container/key,
     with globs as in paths, or https://host/path. ``stale_after_hours``: when nothing new has landed
-    for so long, the daily run tells (an alert, see docs/operate.md).
+    for so long, the daily run tells (an alert, see docs/operate.md). ``encoding`` is that of a
+    vendor's text that is neither UTF-8 nor begins with a byte-order mark; with ``reader`` it goes
+    there.
     """
 
     kind: ClassVar[str]
@@ -436,6 +442,23 @@ class FileSource(_Strict):
     storage: Storage = Storage()
     rejects: RejectShares = RejectShares()
     stale_after_hours: float | None = Field(None, gt=0, exclude=True)  # defines no number
+    encoding: str | None = None
+
+    @field_validator("encoding")
+    @classmethod
+    def _encoding_exists(cls, value: str | None) -> str | None:
+        return _existing_encoding(value)
+
+    @model_validator(mode="after")
+    def _encoding_is_the_reader_s(self) -> Self:
+        if self.encoding and self.reader:
+            raise ValueError(f"encoding goes into reader: {{encoding: {self.encoding}}}")
+        return self
+
+    @property
+    def text_encoding(self) -> str | None:
+        """In which encoding the files are, where they do not say it themselves."""
+        return self.reader.encoding if self.reader else self.encoding
 
     @property
     def uris(self) -> tuple[str, ...]:

@@ -125,7 +125,7 @@ def _parts(
     needs_copy = (
         encoding is not None
         or extract.head.startswith(b"PK\x03\x04")
-        or _encoding_of(_text_head(extract.head)) is not None
+        or encoding_of(_text_head(extract.head)) is not None
         or _UNREADABLE_NAME.search(extract.location.partition("://")[2]) is not None
         or (extract.survey is not None and extract.survey.is_mixed)
         or _packing(extract.head) != _packing_by_name(PurePosixPath(extract.uri.split("?")[0]))
@@ -187,7 +187,7 @@ def _in_utf8(name: str, path: Path, aside: Path, encoding: str | None) -> str:
             head = file.read(1024)
         except (OSError, EOFError, zlib.error):
             head = b""  # the reader says what is wrong with it
-    told = encoding or _encoding_of(head)
+    told = encoding or encoding_of(head)
     if told is None or _packing_of(path) == ".zst":
         return _named_as_packed(path, aside)
     aside.mkdir(parents=True, exist_ok=True)
@@ -200,8 +200,8 @@ def _in_utf8(name: str, path: Path, aside: Path, encoding: str | None) -> str:
             text.write(decoder.decode(b"", final=True))
     except UnicodeError as error:
         raise ExtractError(
-            f"{name}: is not {told} throughout: {error}. Correct reader.encoding in the sources "
-            "file, or fetch the export again."
+            f"{name}: is not {told} throughout: {error}. Correct reader.encoding (of a "
+            "vendor's format: encoding) in the sources file, or fetch the export again."
         ) from None
     except (EOFError, zlib.error) as error:
         raise ExtractError(f"{name}: the gzip file is cut off: {error}. Fetch it again.") from None
@@ -218,7 +218,7 @@ def _text_head(head: bytes) -> bytes:
         return b""
 
 
-def _encoding_of(head: bytes) -> str | None:
+def encoding_of(head: bytes) -> str | None:
     """The encoding that the first bytes tell, if it is another than UTF-8."""
     for mark, encoding in _BYTE_ORDER_MARKS.items():
         if head.startswith(mark):

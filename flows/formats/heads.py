@@ -10,9 +10,11 @@ from itertools import islice
 
 import duckdb
 
-from flows.extract.unpack import Part
+from flows.errors import ExtractError
+from flows.extract.unpack import ZSTD, Part
 from flows.formats.lines import LINES_OPTIONS, as_literal
-from flows.formats.sniffing import head_of
+from flows.formats.not_utf8 import is_utf8, likely_encoding
+from flows.formats.sniffing import DELIMITERS, head_of
 from flows.sources import Reader
 
 _LINE = re.compile(r"[^\r\n]*(?:\r\n|\n|\r)|[^\r\n]+")
@@ -45,6 +47,8 @@ def read_head(con: duckdb.DuckDBPyConnection, part: Part, reader: Reader) -> Hea
     A first line ``sep=;`` names the delimiter, whatever the reader says. Where the rows end with
     one delimiter more than the header, there is a nameless column.
     """
+    if reader.header:
+        _refuse_names_not_in_utf8(part)
     lines = _first_lines(con, part)
     above = 0
     while above < len(lines) and not lines[above].strip():
@@ -70,6 +74,15 @@ def read_head(con: duckdb.DuckDBPyConnection, part: Part, reader: Reader) -> Hea
         is_mixed=size == 1 and _end_apart(lines[:2], reader.quote),
         line_end="\r\n" if lines[0].endswith("\r\n") else "\n",
     )
+
+
+def other_delimiter(head: Head) -> str | None:
+    """The delimiter that a header of a single column seems to have instead of the reader's."""
+    if len(head.columns) != 1:
+        return None
+    name = head.columns[0]
+    found = max((d for d in DELIMITERS if d != head.delimiter), key=name.count)
+    return found if found in name else None
 
 
 def spreadsheet_separator(line: str) -> str | None:
@@ -103,12 +116,23 @@ def letters(name: str) -> str:
     return re.sub(r"[\s_]+", "", name).lower()
 
 
+def _refuse_names_not_in_utf8(part: Part) -> None:
+    """Raise ExtractError for a header in another encoding: DuckDB would leave out the line."""
+    first = head_of(part).lstrip(b"\xef\xbb\xbf\r\n").split(b"\n", 1)[0].split(b"\r", 1)[0]
+    if b"\0" in first or first.startswith(ZSTD) or is_utf8(first):
+        return
+    raise ExtractError(
+        f"{part.name}: its header is not UTF-8, most likely {likely_encoding(first)}. Say so as "
+        "reader.encoding (of a vendor's format: encoding) in the sources file."
+    )
+
+
 def _first_lines(con: duckdb.DuckDBPyConnection, part: Part) -> list[str]:
     """The first lines with their ends. DuckDB reads 32 MB ahead for them: it is the last resort."""
     if not part.location.endswith(".zst"):
         head = head_of(part)
         line = re.split(rb"[\r\n]", head.lstrip(b"\xef\xbb\xbf\r\n"), maxsplit=1)
-        if len(line) == 2 and b"\0" not in line[0] and _is_utf8(line[0]):
+        if len(line) == 2 and b"\0" not in line[0] and is_utf8(line[0]):
             text = head.decode("utf-8-sig", "replace")
             return [found[0] for found in islice(_LINE.finditer(text), _MOST_LINES)]
     rows = con.execute(
@@ -116,14 +140,6 @@ def _first_lines(con: duckdb.DuckDBPyConnection, part: Part) -> list[str]:
         [as_literal(part.location)],
     ).fetchall()
     return [f"{line or ''}\n" for (line,) in rows]
-
-
-def _is_utf8(line: bytes) -> bool:
-    try:
-        line.decode()
-    except UnicodeDecodeError:
-        return False
-    return True
 
 
 def _lines_of_the_first_row(lines: Sequence[str], quote: str) -> int:

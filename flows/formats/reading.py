@@ -16,7 +16,7 @@ import duckdb
 from flows.errors import ExtractError
 from flows.extract.survey import Survey
 from flows.extract.unpack import PART_BITS, Part, open_unpacked
-from flows.formats.heads import Head, read_head, same_columns
+from flows.formats.heads import Head, other_delimiter, read_head, same_columns
 from flows.formats.incomplete import check_end
 from flows.formats.lines import LINE_NUMBER, LINES_OPTIONS, MAX_LINE_BYTES, as_literal
 from flows.formats.mending import mend_lines
@@ -40,7 +40,7 @@ _READ_ERRORS = {
     "TOO MANY COLUMNS": "too many columns",
     "UNQUOTED VALUE": "a quote is not closed",
     "LINE SIZE OVER MAXIMUM": "line longer than 16 MB",
-    "INVALID ENCODING": "not UTF-8",
+    "INVALID ENCODING": "not UTF-8 (does the source need encoding?)",
     "INVALID STATE": "not well-formed CSV",
 }
 
@@ -153,10 +153,17 @@ class _Wanted:
     needed: tuple[str, ...]
     required: frozenset[str]
 
-    def check(self, part: Part, columns: tuple[str, ...]) -> None:
+    def check(
+        self, part: Part, columns: tuple[str, ...], other_delimiter: str | None = None
+    ) -> None:
         found = same_columns(self.required, columns)
         if missing := sorted(column for column in self.required if column not in found):
             known = ", ".join(columns[:30]) or "none"
+            if other_delimiter:
+                raise ExtractError(
+                    f"{part.name}: has {other_delimiter!r} between its columns ({known}). Correct "
+                    "reader.delimiter in the sources file."
+                )
             raise ExtractError(
                 f"{part.name}: has no column {', '.join(missing)} (its columns: {known}). "
                 "Correct columns: in the sources file, or check that this is the right export."
@@ -321,7 +328,7 @@ def _open_csv(
     empty: dict[int, int] = {}
     for head, alike in groupby(zip(parts, heads, strict=True), key=lambda pair: pair[1]):
         group = [part for part, _ in alike]
-        wanted.check(group[0], head.columns)
+        wanted.check(group[0], head.columns, other_delimiter(head))
         try:
             if head.is_mixed or not head.is_plain:
                 raise duckdb.InvalidInputException("its header is not DuckDB's")

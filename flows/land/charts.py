@@ -40,7 +40,7 @@ def land_chart_files(
     be read are rejects. Raises BrokenExtracts where whole files cannot be read, or ExtractError
     where it is not known which; the ledger knows nothing of it then.
     """
-    encoding = source.reader.encoding if source.reader else None
+    encoding = source.text_encoding
     with (
         ledger.changes(con),
         unpacked(extracts, settings.home / "tmp", encoding, stream) as parts,

@@ -39,7 +39,7 @@ def land_events(
     ExtractError when a file cannot be read at all; the ledger knows nothing of it then.
     """
     key = load_user_key(settings)
-    encoding = source.reader.encoding if source.reader else None
+    encoding = source.text_encoding
     scratch = settings.home / "tmp"
     with unpacked(extracts, scratch, encoding, stream) as parts:
         mapped = mapping_in_sql(source)

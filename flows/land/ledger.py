@@ -349,7 +349,8 @@ def _refuse_pruned(con: duckdb.DuckDBPyConnection, extract_id: str) -> None:
     if row and row[0]:
         raise AfterhypeError(
             f"extract {extract_id}: {row[0]} of its events, up to {row[1]}, have been pruned and "
-            "cannot be taken back. Raise raw_retention_days to keep raw events for longer."
+            "cannot be taken back: what the marts count of them stays. A greater "
+            "raw_retention_days keeps the raw events of later ones for longer."
         )
 
 

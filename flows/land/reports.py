@@ -56,7 +56,7 @@ def land_reports(
     naive UTC. Raises ExtractError when a file cannot be read; the ledger knows nothing of it then.
     """
     key = load_user_key(settings)
-    encoding = source.reader.encoding if source.reader else None
+    encoding = source.text_encoding
     mapped = mapping_in_sql(source)
     with unpacked(extracts, settings.home / "tmp", encoding, stream) as parts:
         name_extracts(con, parts)
@@ -284,41 +284,51 @@ def _insert_installs(
     With it goes all that decides which of two reports of a day is the newer one.
     """
     days = [day_of(part.member or "") or day_of(part.name.split("!")[0]) for part in parts]
-    numbers = {one.extract_id: number for number, one in enumerate(extracts, _landed(con) + 1)}
+    places = {one.extract_id: place for place, one in enumerate(extracts)}
     modified = {one.extract_id: one.modified_at for one in extracts}
     by_file = source.newest_by == "modified"
     con.execute(
         f"""
         insert into raw.store_installs by name
-        select
-            $source as source, lower(store) as store, store_app_id,
-            install_date::date as install_date, upper(country) as country, metric,
-            sum(units)::bigint as units, extract_id, $now as landed_at,
-            reported_on, version_at, landing_number,
-        from (
+        with
+
+        summed as (
             select
-                * replace (
-                    coalesce(
-                        reported_on, ($days::timestamp[])[{part_of("line_number")} + 1]
-                    ) as reported_on
-                ),
-                {extract_of("line_number")} as extract_id,
-                ($versions::timestamp[])[{part_of("line_number")} + 1] as version_at,
-                ($numbers::bigint[])[{part_of("line_number")} + 1] as landing_number,
-                unnest($metrics::varchar[]) as metric,
-                unnest(counts) as units,
-            from report_rows
-            where reason is null
+                $source as source, lower(store) as store, store_app_id,
+                install_date::date as install_date, upper(country) as country, metric,
+                sum(units)::bigint as units, extract_id, $now as landed_at,
+                reported_on, version_at, place,
+            from (
+                select
+                    * replace (
+                        coalesce(
+                            reported_on, ($days::timestamp[])[{part_of("line_number")} + 1]
+                        ) as reported_on
+                    ),
+                    {extract_of("line_number")} as extract_id,
+                    ($versions::timestamp[])[{part_of("line_number")} + 1] as version_at,
+                    ($places::bigint[])[{part_of("line_number")} + 1] as place,
+                    unnest($metrics::varchar[]) as metric,
+                    unnest(counts) as units,
+                from report_rows
+                where reason is null
+            )
+            where units is not null
+            group by all
         )
-        where units is not null
-        group by all
+
+        select
+            * exclude (place),
+            $landed + dense_rank() over (order by place) as landing_number,
+        from summed
         """,
         {
             "source": source.name,
             "metrics": list(INSTALL_COUNTS),
             "days": days,
             "versions": [modified[part.extract_id] if by_file else now for part in parts],
-            "numbers": [numbers[part.extract_id] for part in parts],
+            "places": [places[part.extract_id] for part in parts],
+            "landed": _landed(con),
             "now": now,
         },
     )

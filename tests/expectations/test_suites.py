@@ -241,6 +241,19 @@ PROVOCATIONS = [
         "few of an extract's",
         "update raw.extracts set rows_landed = 18, rows_rejected = 2 where kind = 'installs'",
     ),
+    (
+        "raw_reports",
+        "a report that corrects",
+        """
+        insert into raw.extracts
+        select * replace ('i0' as extract_id, 'another.csv' as uri)
+        from raw.extracts where extract_id = 'i1';
+        update raw.store_installs set version_at = landed_at, landing_number = 2;
+        insert into raw.store_installs
+        select * replace ('i0' as extract_id, 1 as landing_number)
+        from raw.store_installs where extract_id = 'i1'
+        """,
+    ),
     ("raw_reports", "no day of a country", "update raw.store_installs set units = 6744034028"),
     ("dim_apps", "one row per", repeat_row("marts.dim_apps")),
     ("dim_apps", "every tracked app", "delete from marts.dim_apps where app_id = 'beta'"),

@@ -371,3 +371,9 @@ def test_a_file_that_replaces_another_at_its_path_is_newer_without_a_warning(hom
         home.con.execute(query)
     assert home.rows("from report_overlaps") == []
     assert len(home.rows("from raw.store_installs")) == 2
+
+
+def test_a_country_in_small_letters_is_the_same_country(home: Home, land: Land) -> None:
+    rows = "2026-01-05,com.x.y,us,1\n2026-01-05,com.x.y,US,2\n"
+    land("google_play_installs.csv", (PLAY.format("Country,") + rows).encode())
+    assert [row[3:] for row in installs(home)] == [("US", "downloads", 3)]

@@ -157,7 +157,7 @@ def test_broken_lines_of_ndjson_are_kept(con: duckdb.DuckDBPyConnection, land: L
     )
     assert rejects(con) == [
         (2, "not a JSON object"),
-        (3, "not UTF-8"),
+        (3, "not UTF-8 (does the source need encoding?)"),
         (4, "not a JSON object"),
         (5, "no user id"),
     ]

@@ -202,11 +202,20 @@ def backfill(
 def inspect(
     ctx: typer.Context,
     uri: Annotated[str, typer.Argument(help="A path, a glob, s3://…, gs://…, az://… or https://…")],
-    app_id: Annotated[str, typer.Option(help="The app whose events these are.")] = "my_app",
+    app_id: Annotated[
+        str | None, typer.Option(help="The app whose events these are [my_app, or --into's only]")
+    ] = None,
     rows: Annotated[int, typer.Option(help="How many canonical rows to show.")] = 5,
     entry: Annotated[
         bool, typer.Option("--entry", help="Print the sources file alone, to redirect it.")
     ] = False,
+    into: Annotated[
+        Path | None,
+        typer.Option("--into", help="Add the entry to this sources file, or make one of it."),
+    ] = None,
+    name: Annotated[
+        str | None, typer.Option(help="The source's name; default: its file's.")
+    ] = None,
     credentials: Annotated[
         str | None, typer.Option(help="A Prefect Secret block, as secret/NAME.")
     ] = None,
@@ -219,23 +228,30 @@ def inspect(
     Nothing of it stays: the trial has a home of its own, which is thrown away.
     """
     from flows.inspect import trial
+    from flows.inspect.into import DEFAULT_APP, add_entry, app_for
     from flows.sources import Storage
 
     inspection = trial.inspect(
         uri,
         _settings(ctx, None, None),
-        app_id=app_id,
+        app_id=app_for(into, app_id) if into else app_id or DEFAULT_APP,
+        name=name,
         storage=Storage(
             credentials=credentials, endpoint=endpoint, region=region, anonymous=anonymous
         ),
         rows=rows,
     )
-    if entry:
-        terminal.say(inspection.entry.rstrip())
-    else:
+    if not entry:
         terminal.show_inspection(inspection)
+    elif not into:
+        terminal.say(inspection.entry.rstrip())
     if inspection.landing.failed:
         raise AfterhypeError("\n".join(inspection.landing.failed))
+    if into:
+        added = add_entry(into, inspection.entry)
+        terminal.say(f"{into}, line {added.line}: {added.name} added to {added.section}.")
+        for note in (*added.notes, *inspection.proposal.notes):
+            terminal.say(f"- {note}")
 
 
 @app.command()

@@ -73,6 +73,7 @@ def inspect(
     settings: Settings,
     *,
     app_id: str = "my_app",
+    name: str | None = None,
     storage: Storage | None = None,
     rows: int = 5,
 ) -> Inspection:
@@ -101,7 +102,7 @@ def inspect(
         uri=uri,
         files=len(found),
         proposal=proposal,
-        entry=_yaml(proposal, place, app_id, storage),
+        entry=_yaml(proposal, place, app_id, name or _name(place), storage),
         landing=landing,
         columns=columns,
         rows=landed,
@@ -197,9 +198,9 @@ def _land(
     return landing, columns, sampled, tuple(rejects)
 
 
-def _yaml(proposal: Proposal, uri: str, app_id: str, storage: Storage | None) -> str:
+def _yaml(proposal: Proposal, uri: str, app_id: str, name: str, storage: Storage | None) -> str:
     """The sources file that the entry makes, ready to be pasted."""
-    entry = proposal.entry(_name(uri), app_id, uri)
+    entry = proposal.entry(name, app_id, uri)
     if storage and (told := storage.model_dump(exclude_defaults=True)):
         entry["storage"] = told
     document: dict[str, Any] = {

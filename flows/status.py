@@ -51,6 +51,7 @@ class SourceStatus(_Part):
     Times are UTC. ``hours_since_landed`` counts from its last extract or observed chart;
     ``is_stale`` says that this is more than its ``stale_after_hours``, or much by its own rhythm.
     ``waits`` says which app waits for it; ``ended`` is its last reporting day, where it is over.
+    ``is_retired``: the file names it no more; what it has landed stays and counts.
     """
 
     source: str
@@ -62,6 +63,7 @@ class SourceStatus(_Part):
     is_stale: bool
     ended: date | None
     waits: str | None
+    is_retired: bool
     landed: int
     quarantined: int
     failed: int
@@ -291,6 +293,7 @@ def _sources(
                 is_stale=name in stale,
                 ended=getattr(source, "ended", None),
                 waits=waits.get(name),
+                is_retired=source is None,
                 landed=row.get("landed", 0),
                 quarantined=row.get("quarantined", 0),
                 failed=row.get("failed", 0),

@@ -398,19 +398,25 @@ def _show_sources(sources: Sequence[SourceStatus]) -> None:
     for name in ("Last event", "Landed (UTC)", "Age", "Landed", "Held back", "Failed", "Rejected"):
         table.add_column(name, justify="right")
     for source in sources:
-        age = "–" if source.hours_since_landed is None else _age(source.hours_since_landed)
         table.add_row(
             source.source,
             source.kind,
             f"{source.last_event_time:%Y-%m-%d %H:%M}" if source.last_event_time else "–",
             f"{source.last_landed_at:%Y-%m-%d %H:%M}" if source.last_landed_at else "never",
-            f"{age}, stale" if source.is_stale else f"{age}, ended" if source.ended else age,
+            _age_in_words(source),
             f"{source.landed:,}",
             f"{source.quarantined:,}",
             f"{source.failed:,}",
             f"{source.rows_rejected:,}",
         )
     _show(table)
+
+
+def _age_in_words(source: SourceStatus) -> str:
+    age = "–" if source.hours_since_landed is None else _age(source.hours_since_landed)
+    states = {"retired": source.is_retired, "ended": source.ended, "stale": source.is_stale}
+    state = next((word for word, holds in states.items() if holds), None)
+    return f"{age}, {state}" if state else age
 
 
 def _show_gate_runs(gates: Sequence[GateRun]) -> None:

@@ -12,9 +12,12 @@ from pathlib import Path
 import pytest
 
 from flows.land import ledger
+from flows.land.source import land_files
 from flows.settings import Settings, load_settings
+from flows.sources import load_sources
 from flows.status import status
-from flows.warehouse import connect, writer
+from flows.terminal import show_status
+from flows.warehouse import connect, create_schemas, writer
 from tests.conftest import Place
 from tests.presence import present
 
@@ -93,7 +96,7 @@ def test_a_writer_is_named_and_what_it_holds_is_said_to_be_unread(
         "import sys, time\n"
         "from pathlib import Path\n"
         "from flows.settings import load_settings\n"
-        "from flows.warehouse import connect, writer\n"
+        "from flows.warehouse import connect, create_schemas, writer\n"
         "settings = load_settings(Path(sys.argv[1]))\n"
         "with writer(settings), connect(settings):\n"
         "    print('holding', flush=True)\n"
@@ -144,3 +147,22 @@ def test_a_server_that_does_not_answer_is_no_reason_to_say_nothing(
     assert found.deployments == []
     assert "does not answer" in (found.schedule_unknown or "")
     assert found.sources
+
+
+def test_a_source_that_the_file_names_no_more_is_retired(
+    place: Place, settings_of: Callable[[Place], Settings], capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings = settings_of(place)
+    (source,) = load_sources(place.sources).events
+    with connect(settings) as con:
+        create_schemas(con)
+        land_files(con, source, settings, datetime(2026, 2, 1))
+    renamed = place.sources.read_text().replace("name: chat_events", "name: chat_again")
+    place.sources.write_text(renamed)
+    found = status(settings)
+    assert [(one.source, one.is_retired, one.landed) for one in found.sources] == [
+        ("chat_again", False, 0),
+        ("chat_events", True, 1),
+    ]
+    show_status(found)
+    assert "retired" in capsys.readouterr().out

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from functools import cache
 
 import duckdb
 
@@ -127,17 +128,23 @@ def time_expression(values: Sequence[str], column: str) -> str | None:
             if sum(low <= number <= high for number in numbers) >= 0.9 * len(numbers):
                 return expression.format(column)
         return None
-    with duckdb.connect() as con:
-        con.execute("set TimeZone = 'UTC'")
-        con.execute(ZONES)
-        row = con.execute(
-            f"select count({utc_in_sql('VARCHAR', 'told', 'sample')}) "
-            "from (select unnest(?::varchar[]) as told)",
-            [told],
-        ).fetchone()
+    row = _engine().execute(
+        f"select count({utc_in_sql('VARCHAR', 'told', 'sample')}) "
+        "from (select unnest(?::varchar[]) as told)",
+        [told],
+    ).fetchone()
     if row and row[0] >= 0.9 * len(told):
         return column
     return _strptime(told, column)
+
+
+@cache
+def _engine() -> duckdb.DuckDBPyConnection:
+    """An engine that reads times, kept: starting one for each column takes longer than all else."""
+    con = duckdb.connect(config={"threads": 1})
+    con.execute("set TimeZone = 'UTC'")
+    con.execute(ZONES)
+    return con
 
 
 def _strptime(values: Sequence[str], column: str) -> str | None:

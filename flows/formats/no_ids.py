@@ -17,6 +17,8 @@ NO_IDS = (
     "nil",
     "<nil>",
     "nan",
+    "na",  # R's
+    "<na>",  # pandas'
     "n/a",
     "#n/a",
     "(not set)",

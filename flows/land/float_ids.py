@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import duckdb
 
 from flows.errors import BrokenExtracts
 from flows.formats.lines import LINE_NUMBER
+from flows.formats.no_ids import identifier_in_sql
 from flows.formats.reading import Opened, line_of, part_of
 from flows.sql import text_in_sql
 
@@ -17,8 +20,8 @@ _EXACT = {"FLOAT": 2**24, "DOUBLE": 2**53}
 
 _WHOLE = r"[+-]?\d+\.0"
 _SCIENTIFIC = r"[+-]?\d+\.\d+[eE]\+\d+"
-_NOTHING = ("nan", "null", "none", "na", "n/a", r"\n", "inf", "-inf")
-"""What a column of floats may hold beside numbers."""
+_NO_NUMBERS = ("inf", "-inf")
+"""What a column of floats may hold beside numbers and words that are no ids."""
 
 
 def whole_numbers(
@@ -28,12 +31,14 @@ def whole_numbers(
     kind: str,
     text: str,
     what: str,
+    no_ids: Collection[str] = (),
 ) -> str:
     """SQL for the ids of ``expression``, of SQL type ``kind``, as ``text`` without ".0".
 
     Text is a name, and 1.10 stays; but a part in which every id is a whole number with ".0" was a
     column of floats before it was text. Raises BrokenExtracts where floats of an extract are so
-    large that several ids may have become one. ``what`` names source and column in the message.
+    large that several ids may have become one. ``what`` names source and column in the message,
+    ``no_ids`` are words that are no ids beside those of the list: they may stand among floats.
     """
     if kind in _EXACT:
         _refuse_lost_digits(
@@ -47,7 +52,7 @@ def whole_numbers(
         return f"regexp_replace({text}, '\\.0+$', '')"
     if kind != "VARCHAR":
         return text
-    parts = _parts_of_floats(con, opened, text)
+    parts = _parts_of_floats(con, opened, text, no_ids)
     if not parts:
         return text
     listed = ", ".join(map(str, parts))
@@ -61,7 +66,9 @@ def whole_numbers(
     return f"case when {here} and ends_with({text}, '.0') then {text}[:-3] else {text} end"
 
 
-def _parts_of_floats(con: duckdb.DuckDBPyConnection, opened: Opened, text: str) -> list[int]:
+def _parts_of_floats(
+    con: duckdb.DuckDBPyConnection, opened: Opened, text: str, no_ids: Collection[str]
+) -> list[int]:
     """The parts in which all ids are floats written as text: by a sample, then by every row."""
     row = con.execute(
         f"select 1 + max({line_of(LINE_NUMBER)}) // {_SAMPLE_ROWS} from {opened.rows}"
@@ -70,20 +77,22 @@ def _parts_of_floats(con: duckdb.DuckDBPyConnection, opened: Opened, text: str) 
     step = row[0] if row and row[0] else 1
     line = line_of(LINE_NUMBER)
     sampled = f"where {line} % {step} = 0 or {line} <= 100"
-    likely = _all_floats(con, text, sampled)
+    likely = _all_floats(con, text, no_ids, sampled)
     if not likely:
         return []
     listed = ", ".join(map(str, likely))
-    return _all_floats(con, text, f"where {part_of(LINE_NUMBER)} in ({listed})")
+    return _all_floats(con, text, no_ids, f"where {part_of(LINE_NUMBER)} in ({listed})")
 
 
-def _all_floats(con: duckdb.DuckDBPyConnection, text: str, where: str) -> list[int]:
-    nothing = ", ".join(map(text_in_sql, _NOTHING))
+def _all_floats(
+    con: duckdb.DuckDBPyConnection, text: str, no_ids: Collection[str], where: str
+) -> list[int]:
+    nothing = ", ".join(map(text_in_sql, _NO_NUMBERS))
     rows = con.execute(
         f"""
         select part
         from (
-            select {part_of(LINE_NUMBER)} as part, {text} as id
+            select {part_of(LINE_NUMBER)} as part, {identifier_in_sql(text, no_ids)} as id
             -- the limit keeps DuckDB from evaluating the ids before it leaves out rows
             from (from readable {where} limit {2**62})
         )

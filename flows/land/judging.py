@@ -210,7 +210,8 @@ def _identifiers(
             name = f"{column}_{number}"
             taken = _taken(expression, opened)
             (kind,) = _kinds(con, {column: taken}, source.name).values()
-            text = whole_numbers(con, opened, taken, kind, _text(taken), f"{source.name}: {column}")
+            what, also = f"{source.name}: {column}", source.no_ids.also
+            text = whole_numbers(con, opened, taken, kind, _text(taken), what, also)
             texts[name] = text
             found[column].append(
                 identifier_in_sql(name, source.no_ids.also, source.no_ids.allow, mapped.id_prefix)

@@ -70,6 +70,8 @@ WORDS = (
     "None",
     "nil",
     "NaN",
+    "NA",
+    "<NA>",
     "0",
     "[object Object]",
     "Anonymous",

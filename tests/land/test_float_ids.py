@@ -8,6 +8,7 @@ import duckdb
 import pytest
 
 from flows.errors import ExtractError
+from flows.formats.no_ids import is_no_id
 from tests.formats.conftest import Home, home
 from tests.land.conftest import Land
 
@@ -70,6 +71,9 @@ def test_large_whole_numbers_keep_their_digits(
     [
         (("101.0", "102.0", ""), True),
         (("101.0", "NaN", "102.0"), True),
+        (("undefined", "101.0", "102.0"), True),
+        (("101.0", "102.0", "00000000-0000-0000-0000-000000000000"), True),
+        (("101.0", "nobody", "102.0"), True),  # as the source says
         (("101.0", "102", "x"), False),
         (("1.0", "1.10", "2.0"), False),  # versions
         (("101.0", "102", "103"), False),
@@ -85,10 +89,13 @@ def test_text_is_a_float_where_every_id_is(
     else:
         text = "".join(f'{{"who":"{one}","at":"2026-01-0{n}"}}\n' for n, one in enumerate(ids, 1))
     (home.folder / "a").write_text(text)
-    assert home.land("custom", "a", reader={"type": type}, columns=TOLD).failed == ()
+    no_ids = {"also": ["nobody"]}
+    landing = home.land("custom", "a", reader={"type": type}, columns=TOLD, no_ids=no_ids)
+    assert landing.failed == ()
     landed = {row[0] for row in home.events()}
     expected = [one.removesuffix(".0") if same else one for one in ids]
-    assert landed == {home.user(one) for one in expected if one not in ("", "NaN")}
+    nobody = {one for one in expected if not one or is_no_id(one)} | {"nobody"}
+    assert landed == {home.user(one) for one in expected if one not in nobody}
 
 
 @pytest.mark.parametrize("one", ["1.2345678901234568e+18", "9007199254740993.0", "1.23457E+15"])

@@ -19,7 +19,11 @@ _EXACT = {"FLOAT": 2**24, "DOUBLE": 2**53}
 """Whole numbers from which on a float type does not hold every one."""
 
 _WHOLE = r"[+-]?\d+\.0"
-_SCIENTIFIC = r"[+-]?\d+\.\d+[eE]\+\d+"
+_SCIENTIFIC = r"[+-]?\d+(\.\d+[eE]|E)\+\d+"
+_POWER = r"[+-]?\d{1,2}e\+\d{1,2}"
+"""1e+05, as R and awk write 100000: to the last digit, where a spreadsheet's 1E+05 is rounded."""
+
+_INTEGER = r"[+-]?\d+"
 _NO_NUMBERS = ("inf", "-inf")
 """What a column of floats may hold beside numbers and words that are no ids."""
 
@@ -38,7 +42,8 @@ def whole_numbers(
     Text is a name, and 1.10 stays; but a part in which every id is a whole number with ".0" was a
     column of floats before it was text. Raises BrokenExtracts where floats of an extract are so
     large that several ids may have become one. ``what`` names source and column in the message,
-    ``no_ids`` are words that are no ids beside those of the list: they may stand among floats.
+    ``no_ids`` are words beside those of the list that may stand among floats: no ids, or the
+    column's name where files were put together with their headers.
     """
     if kind in _EXACT:
         _refuse_lost_digits(
@@ -63,7 +68,14 @@ def whole_numbers(
     _refuse_lost_digits(
         con, f"{here} and ({large} or {rounded})", what, "number with a decimal point"
     )
-    return f"case when {here} and ends_with({text}, '.0') then {text}[:-3] else {text} end"
+    return f"""
+        case
+            when {here} and ends_with({text}, '.0') then {text}[:-3]
+            when {here} and regexp_full_match({text}, '{_POWER}')
+                then coalesce(cast(try_cast({number} as hugeint) as varchar), {text})
+            else {text}
+        end
+    """
 
 
 def _parts_of_floats(
@@ -77,20 +89,48 @@ def _parts_of_floats(
     step = row[0] if row and row[0] else 1
     line = line_of(LINE_NUMBER)
     sampled = f"where {line} % {step} = 0 or {line} <= 100"
-    likely = _all_floats(con, text, no_ids, sampled)
+    seen = _parts_of_numbers(con, text, no_ids, sampled)
+    likely = [part for part, are_floats in seen if are_floats]
+    whole = [part for part, are_floats in seen if not are_floats]
+    if whole:  # one of many thousands may be written as 1e+05
+        likely += _with_powers(con, text, whole)
     if not likely:
         return []
-    listed = ", ".join(map(str, likely))
-    return _all_floats(con, text, no_ids, f"where {part_of(LINE_NUMBER)} in ({listed})")
+    every = _parts_of_numbers(con, text, no_ids, f"where {_in_parts(likely)}")
+    return [part for part, are_floats in every if are_floats]
 
 
-def _all_floats(
-    con: duckdb.DuckDBPyConnection, text: str, no_ids: Collection[str], where: str
-) -> list[int]:
-    nothing = ", ".join(map(text_in_sql, _NO_NUMBERS))
+def _in_parts(parts: Collection[int]) -> str:
+    return f"{part_of(LINE_NUMBER)} in ({', '.join(map(str, parts))})"
+
+
+def _with_powers(con: duckdb.DuckDBPyConnection, text: str, parts: Collection[int]) -> list[int]:
     rows = con.execute(
         f"""
-        select part
+        select distinct {part_of(LINE_NUMBER)}
+        from (from readable where {_in_parts(parts)})
+        where contains({text}, 'e+') or contains({text}, 'E+')
+        """
+    ).fetchall()
+    return [part for (part,) in rows]
+
+
+def _parts_of_numbers(
+    con: duckdb.DuckDBPyConnection, text: str, no_ids: Collection[str], where: str
+) -> list[tuple[int, bool]]:
+    """The parts in which all ids are numbers, and whether these were floats."""
+    nothing = ", ".join(map(text_in_sql, _NO_NUMBERS))
+    return con.execute(
+        f"""
+        select
+            part,
+            bool_or(not regexp_full_match(id, '{_INTEGER}'))
+            -- whole numbers beside 1.0 are names such as versions; beside 1.2E+15 a spreadsheet's
+            -- and beside 1e+05 R's
+            and (
+                bool_or(regexp_full_match(id, '{_SCIENTIFIC}|{_POWER}'))
+                or not bool_or(regexp_full_match(id, '{_INTEGER}'))
+            ) as are_floats,
         from (
             select {part_of(LINE_NUMBER)} as part, {identifier_in_sql(text, no_ids)} as id
             -- the limit keeps DuckDB from evaluating the ids before it leaves out rows
@@ -100,19 +140,12 @@ def _all_floats(
         group by part
         having
             bool_and(
-                regexp_full_match(id, '{_WHOLE}|{_SCIENTIFIC}')
-                or regexp_full_match(id, '[+-]?\\d+')
-            )
-            and bool_or(not regexp_full_match(id, '[+-]?\\d+'))
-            -- whole numbers beside 1.0 are names such as versions; beside 1.2E+15 a spreadsheet's
-            and (
-                bool_or(regexp_full_match(id, '{_SCIENTIFIC}'))
-                or not bool_or(regexp_full_match(id, '[+-]?\\d+'))
+                regexp_full_match(id, '{_WHOLE}|{_SCIENTIFIC}|{_POWER}')
+                or regexp_full_match(id, '{_INTEGER}')
             )
         order by part
         """
     ).fetchall()
-    return [part for (part,) in rows]
 
 
 def _refuse_lost_digits(con: duckdb.DuckDBPyConnection, where: str, what: str, kind: str) -> None:

@@ -210,8 +210,9 @@ def _identifiers(
             name = f"{column}_{number}"
             taken = _taken(expression, opened)
             (kind,) = _kinds(con, {column: taken}, source.name).values()
-            what, also = f"{source.name}: {column}", source.no_ids.also
-            text = whole_numbers(con, opened, taken, kind, _text(taken), what, also)
+            what = f"{source.name}: {column}"
+            words = (*source.no_ids.also, *column_references(expression))
+            text = whole_numbers(con, opened, taken, kind, _text(taken), what, words)
             texts[name] = text
             found[column].append(
                 identifier_in_sql(name, source.no_ids.also, source.no_ids.allow, mapped.id_prefix)
@@ -438,7 +439,7 @@ def _columns_with_types(
         f"count({name_in_sql(c)})"
         + "".join(
             f", count(*) filter (cast(try_cast({name_in_sql(c)} as {t}) as varchar) "
-            f"= {name_in_sql(c)})"
+            f"= trim({name_in_sql(c)}))"
             for t in _NUMBER_TYPES
         )
         for c in columns

@@ -74,6 +74,7 @@ def test_large_whole_numbers_keep_their_digits(
         (("undefined", "101.0", "102.0"), True),
         (("101.0", "102.0", "00000000-0000-0000-0000-000000000000"), True),
         (("101.0", "nobody", "102.0"), True),  # as the source says
+        (("101.0", "Who", "102.0"), True),  # the header again
         (("101.0", "102", "x"), False),
         (("1.0", "1.10", "2.0"), False),  # versions
         (("101.0", "102", "103"), False),
@@ -98,7 +99,27 @@ def test_text_is_a_float_where_every_id_is(
     assert landed == {home.user(one) for one in expected if one not in nobody}
 
 
-@pytest.mark.parametrize("one", ["1.2345678901234568e+18", "9007199254740993.0", "1.23457E+15"])
+@pytest.mark.parametrize("type", ["csv", "ndjson"])
+@pytest.mark.parametrize("rows", [3, 30_000])
+def test_a_round_number_in_r_s_writing_is_that_number(home: Home, type: str, rows: int) -> None:
+    ids = [*map(str, range(100_001, 100_000 + rows)), "1e+05"]
+    line = '{{"who":"{}","at":"2026-01-01"}}\n' if type == "ndjson" else "{},2026-01-01\n"
+    text = "" if type == "ndjson" else "who,at\n"
+    (home.folder / "a").write_text(text + "".join(map(line.format, ids)))
+    home.land("custom", "a", reader={"type": type}, columns=TOLD)
+    assert home.rows("select count(distinct user_key) from raw.app_events") == [(rows,)]
+    assert home.user("100000") in {row[0] for row in home.events()}
+
+
+def test_a_word_in_r_s_writing_is_a_word(home: Home) -> None:
+    (home.folder / "a.csv").write_text("who,at\n1e+05,2026-01-01\nann,2026-01-01\n")
+    home.land("custom", "a.csv", reader={"type": "csv"}, columns=TOLD)
+    assert {row[0] for row in home.events()} == {home.user("1e+05"), home.user("ann")}
+
+
+@pytest.mark.parametrize(
+    "one", ["1.2345678901234568e+18", "9007199254740993.0", "1.23457E+15", "1E+05", "2e+17"]
+)
 def test_text_of_floats_that_lost_digits_is_refused(home: Home, one: str) -> None:
     (home.folder / "a.csv").write_text(f"who,at\n101.0,2026-01-05\n{one},2026-01-05\n")
     (home.folder / "b.csv").write_text("who,at\n101,2026-01-06\n")

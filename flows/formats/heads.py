@@ -65,7 +65,7 @@ def read_head(con: duckdb.DuckDBPyConnection, part: Part, reader: Reader) -> Hea
         rest = lines[size : size + 1] if delimiter[1:] or not reader.quote else lines[size:]
         if rest and len(row := _fields(rest, delimiter, reader.quote)) == len(names) + 1:
             names = [*names, ""] if not row[-1] else names
-        names = _unique([one_line(name) or f"column{n}" for n, name in enumerate(names)])
+        names = column_names(names)
     return Head(
         columns=tuple(names),
         delimiter=delimiter,
@@ -162,6 +162,11 @@ def _fields(lines: Sequence[str], delimiter: str, quote: str) -> list[str]:
     if len(delimiter) > 1 or not quote:
         return "".join(lines).rstrip("\r\n").split(delimiter)
     return next(csv.reader(lines, delimiter=delimiter, quotechar=quote), [])
+
+
+def column_names(written: Sequence[str]) -> tuple[str, ...]:
+    """The names of the columns as mappings speak of them; one without a name is column0, say."""
+    return tuple(_unique([one_line(name) or f"column{n}" for n, name in enumerate(written)]))
 
 
 def one_line(name: str) -> str:

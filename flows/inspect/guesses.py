@@ -81,9 +81,13 @@ _TIME_FORMATS = (
     "%m/%d/%Y",
     "%m/%d/%Y %H:%M",
     "%m/%d/%Y %H:%M:%S",
+    "%m/%d/%Y %I:%M %p",
+    "%m/%d/%Y %I:%M:%S %p",
     "%d/%m/%Y",
     "%d/%m/%Y %H:%M",
     "%d/%m/%Y %H:%M:%S",
+    "%d/%m/%Y %I:%M %p",
+    "%d/%m/%Y %I:%M:%S %p",
     "%d-%b-%Y %H:%M:%S",
     "%d %b %Y %H:%M:%S",
     "%b %d, %Y",
@@ -117,25 +121,31 @@ def time_expression(values: Sequence[str], column: str) -> str | None:
 
     Nearly all of the ``values`` must make sense.
     """
-    told = [value for value in values if value and value.strip()]
+    told = [value.strip() for value in values if value and value.strip()]
     if not told:
         return None
+    # blanks around them, which strptime does not take
+    text = column if told == [v for v in values if v] else f"trim({column}::varchar)"
     if all(re.fullmatch(r"\d{8}", value) for value in told):
-        return _strptime(told, column)
+        return _strptime(told, text)
     numbers = [float(v) for v in told if re.fullmatch(r"\d{9,19}(\.\d+)?", v)]
     if len(numbers) >= 0.9 * len(told):
         for low, high, expression in _EPOCHS:
             if sum(low <= number <= high for number in numbers) >= 0.9 * len(numbers):
                 return expression.format(column)
         return None
-    row = _engine().execute(
-        f"select count({utc_in_sql('VARCHAR', 'told', 'sample')}) "
-        "from (select unnest(?::varchar[]) as told)",
-        [told],
-    ).fetchone()
+    row = (
+        _engine()
+        .execute(
+            f"select count({utc_in_sql('VARCHAR', 'told', 'sample')}) "
+            "from (select unnest(?::varchar[]) as told)",
+            [told],
+        )
+        .fetchone()
+    )
     if row and row[0] >= 0.9 * len(told):
         return column
-    return _strptime(told, column)
+    return _strptime(told, text)
 
 
 @cache

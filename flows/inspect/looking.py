@@ -6,20 +6,24 @@ import csv
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any, Literal
 
 import duckdb
 
 from flows.errors import ExtractError
-from flows.extract.unpack import Part
-from flows.formats.heads import one_line, spreadsheet_separator
+from flows.extract.unpack import Part, open_unpacked
+from flows.formats.heads import column_names, spreadsheet_separator
 from flows.formats.sniffing import DELIMITERS, head_of
+from flows.inspect.encodings import guess_encoding, line_with_letters
 from flows.inspect.guesses import in_sql
 from flows.sql import text_in_sql
 
 _DELIMITERS = (*DELIMITERS, " ")
 _SAMPLE_LINES = 200
+_NO_NAME = re.compile(r"\d[\d.,:/TZ+ -]*(UTC|[AP]M)?|[\d.,:/TZ+-]+")
+"""A number or a time: no column is called that."""
 
 Kind = Literal["parquet", "ndjson", "json", "csv", "lines"]
 
@@ -38,7 +42,8 @@ class Look:
     """A file's kind, its columns, and what a reader must know to take it apart.
 
     ``header_lines`` goes with lines; ``document`` is a JSON document, or the first of many. One on
-    a single line may also be the only row of a file of many.
+    a single line may also be the only row of a file of many. Where the text is not UTF-8,
+    ``encoding`` is a guess, and ``letters`` a piece of it by which to check that.
     """
 
     kind: Kind
@@ -50,6 +55,8 @@ class Look:
     document: Any = None
     is_one_line: bool = False
     names: tuple[str, ...] = field(default=())
+    encoding: str | None = None
+    letters: str | None = None
 
     @property
     def keys(self) -> frozenset[str]:
@@ -64,12 +71,15 @@ def look_at(part: Part) -> Look:
         return _parquet(part)
     if b"\0" in head:
         raise ExtractError(f"{part.name}: neither text nor Parquet, nor a zip or gzip of these")
-    text = head.decode("utf-8-sig", "replace").replace("\r\n", "\n").replace("\r", "\n")
+    encoding = guess_encoding(part)
+    text = head.decode(encoding or "utf-8-sig", "replace")
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
     if not text.strip():
         raise ExtractError(f"{part.name}: the file is empty")
-    if text.lstrip()[0] in "{[":
-        return _json(part, text)
-    return _table(text)
+    look = _json(part, text, encoding) if text.lstrip()[0] in "{[" else _table(text, part.name)
+    if encoding is None:
+        return look
+    return replace(look, encoding=encoding, letters=line_with_letters(text))
 
 
 def _parquet(part: Part) -> Look:
@@ -84,7 +94,7 @@ def _parquet(part: Part) -> Look:
     return Look(kind="parquet", columns=_plain(names, texts), names=names)
 
 
-def _json(part: Part, text: str) -> Look:
+def _json(part: Part, text: str, encoding: str | None) -> Look:
     lines = [line for line in text.split("\n") if line.strip()]
     objects = [
         parsed for line in lines[:_SAMPLE_LINES] if isinstance(parsed := _parsed(line), dict)
@@ -96,7 +106,7 @@ def _json(part: Part, text: str) -> Look:
             names=tuple({key: None for one in objects for key in one}),
             document=objects[0],
         )
-    document = _parsed(_whole(part))
+    document = _parsed(_whole(part, encoding))
     if document is None:
         if objects:
             return Look(kind="ndjson", columns=tuple(_columns_of(objects)), names=tuple(objects[0]))
@@ -119,7 +129,7 @@ def _json(part: Part, text: str) -> Look:
     )
 
 
-def _table(text: str) -> Look:
+def _table(text: str, name: str) -> Look:
     lines = text.split("\n")
     if len(lines) > 2:
         lines = lines[:-1]  # the last one may be cut off
@@ -127,13 +137,29 @@ def _table(text: str) -> Look:
     separator = spreadsheet_separator(lines[0])
     if separator:
         lines = lines[1:] or [""]
-    for delimiter in (separator,) if separator else _DELIMITERS:
+    delimiters = (separator,) if separator else _DELIMITERS
+    if (found := _as_table(lines, delimiters)) is not None:
+        return found
+    for above in (1, 2, 3):
+        if len(lines) > above + 1 and (found := _as_table(lines[above:], delimiters[:4])):
+            raise ExtractError(
+                f"{name}: line {above} is not part of the table below it: "
+                f"{lines[above - 1][:80]!r}. The columns are named in line {above + 1} ({', '.join(found.names[:8])}): delete "
+                "what is above it."
+            )
+    return _lines(lines)
+
+
+def _as_table(lines: Sequence[str], delimiters: Sequence[str]) -> Look | None:
+    for delimiter in delimiters:
         rows = list(csv.reader([f"{line}\n" for line in lines], delimiter=delimiter))
         width = len(rows[0])
         if width > 1 and sum(len(row) == width for row in rows) >= 0.5 * len(rows):
             has_header = _is_header(rows)
-            names = tuple(map(one_line, rows[0])) if has_header else _numbered(width)
+            names = column_names(rows[0]) if has_header else _numbered(width)
             body = [row for row in rows[int(has_header) :] if len(row) == width]
+            if has_header:  # files that were put together have it again
+                body = [row for row in body if row != rows[0]]
             texts = [dict(zip(names, row, strict=True)) for row in body]
             return Look(
                 kind="csv",
@@ -142,7 +168,7 @@ def _table(text: str) -> Look:
                 has_header=has_header,
                 names=names,
             )
-    return _lines(lines)
+    return None
 
 
 def _lines(lines: Sequence[str]) -> Look:
@@ -168,11 +194,15 @@ def _lines(lines: Sequence[str]) -> Look:
 
 
 def _is_header(rows: Sequence[Sequence[str]]) -> bool:
-    """Whether the first row names columns: no numbers, no times, nothing twice."""
+    """Whether the first row names columns: no numbers, no times, nothing twice.
+
+    The last name may be empty, as where each row ends with a delimiter.
+    """
     first = [name.strip() for name in rows[0]]
-    if len(set(first)) < len(first) or not all(first):
+    names = first if len(first) < 3 or first[-1] else first[:-1]
+    if len(set(names)) < len(names) or not all(names):
         return False
-    return not any(re.fullmatch(r"[\d.,:/TZ+-]+", name) for name in first)
+    return not any(_NO_NAME.fullmatch(name) for name in names)
 
 
 def _numbered(width: int) -> tuple[str, ...]:
@@ -249,7 +279,10 @@ def _parsed(text: str) -> Any:
         return None
 
 
-def _whole(part: Part) -> str:
+def _whole(part: Part, encoding: str | None) -> str:
+    if encoding:
+        with open_unpacked(Path(part.location)) as file:
+            return file.read().decode(encoding)
     with duckdb.connect() as con:
         from flows.formats.reading import text_of
 

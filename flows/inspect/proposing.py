@@ -64,7 +64,26 @@ def propose(look: Look) -> Proposal:
     """
     proposal = _vendors(look) or _feeds(look) or _of_any_shape(look)
     others = tuple(said for name, said in _near(look) if name != proposal.format)
-    return replace(proposal, weighed=(*proposal.weighed, *others))
+    notes = (*proposal.notes, *_of_encoding(look, proposal))
+    return replace(proposal, notes=notes, weighed=(*proposal.weighed, *others))
+
+
+def _of_encoding(look: Look, proposal: Proposal) -> Iterator[str]:
+    """What is to be checked where the text is not UTF-8."""
+    if not look.encoding:
+        return
+    sample = f", in which it says {look.letters!r}" if look.letters else ""
+    if proposal.format == "custom":
+        yield (
+            f"The text is not UTF-8. It is taken for {look.encoding}{sample}: correct "
+            "reader.encoding if other letters are meant."
+        )
+    else:
+        yield (
+            f"The text is not UTF-8, but perhaps {look.encoding}{sample}, and {proposal.title} is: "
+            "rows with other letters are rejected. Rewrite it as UTF-8, or write an entry with "
+            "format: custom and reader.encoding."
+        )
 
 
 def _near(look: Look) -> list[tuple[str, str]]:
@@ -348,6 +367,8 @@ def _reader(look: Look) -> dict[str, Any]:
         reader["records"] = look.records
     if look.header_lines:
         reader["header_lines"] = look.header_lines
+    if look.encoding:
+        reader["encoding"] = look.encoding
     return reader
 
 

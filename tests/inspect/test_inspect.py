@@ -319,3 +319,99 @@ def test_a_spreadsheet_s_sep_and_a_header_with_line_breaks(
     inspection = inspect(str(tmp_path / "a.csv"), settings)
     landing = pasted(inspection, tmp_path)
     assert (landing.rows_landed, landing.rows_rejected) == (1, 0)
+
+
+LETTERS = "Zoë fährt zur Côte d'Azur – 5 €"
+"""In cp1252, not in ASCII."""
+
+
+def table(kind: str, name: str) -> str:
+    rows = [{"user_id": f"u{n}", "ts": f"2026-01-0{n} 10:00:00", "event": name} for n in (1, 2, 3)]
+    if kind == "csv":
+        return "user_id;ts;event\n" + "".join(f"{';'.join(row.values())}\n" for row in rows)
+    if kind == "ndjson":
+        return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+    return json.dumps(rows, ensure_ascii=False, indent=2)
+
+
+@pytest.mark.parametrize("kind", ["csv", "ndjson", "json"])
+@pytest.mark.parametrize("is_packed", [True, False])
+def test_an_encoding_is_proposed_for_text_that_is_not_utf_8(
+    settings: Settings, tmp_path: Path, kind: str, is_packed: bool
+) -> None:
+    content = table(kind, LETTERS).encode("cp1252")
+    (tmp_path / "a").write_bytes(gzip.compress(content) if is_packed else content)
+    inspection = inspect(str(tmp_path / "a"), settings)
+    assert inspection.proposal.options["reader"]["encoding"] == "cp1252"
+    assert "taken for cp1252, in which it says" in " ".join(inspection.proposal.notes)
+    assert "Zoë fährt" in " ".join(inspection.proposal.notes)
+    landing = pasted(inspection, tmp_path)
+    assert (landing.rows_landed, landing.rows_rejected, landing.failed) == (3, 0, ())
+    assert {row[2] for row in inspection.rows} == {LETTERS}
+
+
+def test_letters_far_down_are_seen_as_well(settings: Settings, tmp_path: Path) -> None:
+    rows = "".join(f"u{n},2026-01-05 10:00:00,open\n" for n in range(9_000))
+    text = f"user_id,ts,event\n{rows}u,2026-01-05 10:00:00,{LETTERS}\n"
+    (tmp_path / "a.csv").write_bytes(text.encode("cp1252"))
+    inspection = inspect(str(tmp_path / "a.csv"), settings)
+    assert inspection.proposal.options["reader"]["encoding"] == "cp1252"
+
+
+@pytest.mark.parametrize("damaged", [b"\xe4", b"\xff\xfe", b"\xe9t\xe9"])
+def test_a_few_damaged_letters_make_no_other_encoding(
+    settings: Settings, tmp_path: Path, damaged: bytes
+) -> None:
+    text = table("csv", LETTERS).encode() + b"u;2026-01-05 10:00:00;" + damaged + b"\n"
+    (tmp_path / "a.csv").write_bytes(text)
+    inspection = inspect(str(tmp_path / "a.csv"), settings)
+    assert "encoding" not in inspection.proposal.options["reader"]
+    assert inspection.rejects == (("not UTF-8", 1, 5),)
+
+
+def test_of_a_vendor_s_export_in_another_encoding_it_is_said(
+    settings: Settings, tmp_path: Path
+) -> None:
+    good = (FIXTURES / "events/amplitude/good.ndjson").read_text(encoding="utf-8")
+    (tmp_path / "a").write_bytes(good.replace('"platform": "', '"platform": "é').encode("cp1252"))
+    inspection = inspect(str(tmp_path / "a"), settings)
+    assert inspection.proposal.format == "amplitude"
+    assert "The text is not UTF-8, but perhaps cp1252" in " ".join(inspection.proposal.notes)
+
+
+TABLES = {
+    "a delimiter at the end of each row": "user_id\tts\tevent\t\na\t2026-01-05\topen\t\n",
+    "no header, times with blanks": "17,2026-01-05 10:00:00\n18,2026-01-06 10:00:00\n",
+    "no header, German times": "ann;05.01.2026 10:00\nbob;31.01.2026 10:00\n",
+    "no header, hours up to 12": "ann,01/05/2026 10:00 AM\nbob,01/31/2026 01:00 PM\n",
+    "hours up to 12": "user_id,ts\na,01/13/2026 10:00:00 PM\nb,02/14/2026 10:00:00 AM\n",
+    "blanks around": "user_id , ts \n a , 01/13/2026 10:00:00 \n b , 01/14/2026 10:00:00 \n",
+    "blanks around seconds": "user_id , ts \n a , 1767603600.0 \n b , 1767603700.5 \n",
+}
+
+
+@pytest.mark.parametrize("spelled", TABLES.values(), ids=list(TABLES))
+def test_each_row_of_a_table_lands(settings: Settings, tmp_path: Path, spelled: str) -> None:
+    (tmp_path / "a.csv").write_text(spelled)
+    landing = pasted(inspect(str(tmp_path / "a.csv"), settings), tmp_path)
+    has_header = spelled.startswith("user_id")
+    rows = spelled.count("\n") - has_header
+    assert (landing.rows_landed, landing.rows_rejected, landing.failed) == (rows, 0, ())
+
+
+def test_a_header_within_is_no_time(settings: Settings, tmp_path: Path) -> None:
+    rows = "user_id,ts\na,01/13/2026 10:00:00\n" * 3
+    (tmp_path / "a.csv").write_text(rows)
+    landing = pasted(inspect(str(tmp_path / "a.csv"), settings), tmp_path)
+    assert (landing.rows_landed, landing.rows_rejected) == (3, 2)
+
+
+@pytest.mark.parametrize(
+    "above", ["# my app, January", "Export of 2026-02-01\nAll users", "Report"]
+)
+def test_lines_above_the_table_are_named(settings: Settings, tmp_path: Path, above: str) -> None:
+    rows = "user_id;ts;event\na;2026-01-05;open\nb;2026-01-05;open\n"
+    (tmp_path / "a.csv").write_text(f"{above}\n{rows}")
+    lines = above.count("\n") + 1
+    with pytest.raises(ExtractError, match=f"line {lines} is not part of the table below it"):
+        inspect(str(tmp_path / "a.csv"), settings)

@@ -34,7 +34,7 @@ def guess_encoding(part: Part) -> str | None:
 
 
 def line_with_letters(text: str) -> str | None:
-    """A piece of a text with letters beyond ASCII: its reader sees whether they are the right ones."""
+    """A piece of a text with letters beyond ASCII, by which to see whether a guess is right."""
     for line in text.splitlines():
         at = next((n for n, sign in enumerate(line) if not sign.isascii()), None)
         if at is not None:

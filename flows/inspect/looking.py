@@ -142,10 +142,11 @@ def _table(text: str, name: str) -> Look:
         return found
     for above in (1, 2, 3):
         if len(lines) > above + 1 and (found := _as_table(lines[above:], delimiters[:4])):
+            columns = ", ".join(found.names[:8])
             raise ExtractError(
                 f"{name}: line {above} is not part of the table below it: "
-                f"{lines[above - 1][:80]!r}. The columns are named in line {above + 1} ({', '.join(found.names[:8])}): delete "
-                "what is above it."
+                f"{lines[above - 1][:80]!r}. The columns are named in line {above + 1} "
+                f"({columns}): delete what is above it."
             )
     return _lines(lines)
 

@@ -142,7 +142,7 @@ def dirty(form: Format, chance: random.Random, folder: Path) -> App:
     nobody = [nobody[0], replace(nobody[1], user="undefined"), replace(nobody[2], user="NULL")]
     # the next id counts
     words = [
-        replace(deed, event_id=f"w{deed.event_id}", user=word)
+        replace(deed, event_id=f"w{deed.event_id}", user=word, name="whose")
         for deed, word in zip(some[3:6], ("null", "[object Object]", "None"), strict=True)
     ]
     untimed = [

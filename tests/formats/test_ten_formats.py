@@ -23,6 +23,7 @@ from tests.formats.vendors import FORMATS, Deed, Format
 FIRST_DAY = date(2026, 1, 5)
 DAYS = 10
 CASES = ("good", "dirty", "restated", "merged")
+APPS = tuple((name, case) for name in FORMATS for case in CASES)
 REPLACED = ("ga4", "parquet")
 """The formats of which the second delivery lies where the first one was, and replaces it."""
 
@@ -241,7 +242,7 @@ class Built:
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
     folder = tmp_path_factory.mktemp("ten_formats")
-    apps = {f"{name}-{case}": drawn(name, case, folder) for name in FORMATS for case in CASES}
+    apps = {f"{name}-{case}": drawn(name, case, folder) for name, case in APPS}
     (folder / "sources.yml").write_text(yaml.safe_dump(sources(apps)), encoding="utf-8")
     run = stages.begin(folder / "home", folder / "sources.yml")
     stages.prepare(run)
@@ -308,8 +309,7 @@ def sources(apps: Mapping[str, App]) -> dict[str, object]:
     }
 
 
-@pytest.mark.parametrize("case", CASES)
-@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize(("name", "case"), APPS)
 def test_users_events_and_d1_are_what_happened(built: Built, name: str, case: str) -> None:
     app_id = f"{name}-{case}"
     app = built.apps[app_id]

@@ -99,6 +99,12 @@ SPELLINGS = {
     "without seconds": "%Y-%m-%dT%H:%M",
 }
 
+NAIVE = {
+    "times without a zone", "without seconds", "with and without a zone", "day.month.year",
+    "day/month/year", "month/day/year", "month/day/year and AM or PM", "year/month/day",
+}  # fmt: skip
+"""Spellings that do not say in which zone they are."""
+
 PLAIN_NAMES = ("open", "play", "level done", "purchase", "sign-up", "share:photo")
 AWKWARD_NAMES = {
     "a quote in a value": ('say "hi"', 'a 5" screen', '"quoted"'),
@@ -179,6 +185,8 @@ def draw_export(seed: int, folder: Path) -> Export:
         text, written = _as_json(pen, facts), facts
     content = _as_parquet(pen, facts, folder) if kind == "parquet" else _encoded(pen, text)
     name, packed = _packed(pen, content, f"export_{seed}")
+    if pen.times in NAIVE:
+        pen.cases.add("times without a zone")
     pen.cases.update({kind, pen.times, f"ids: {pen.ids}", pen.packing})
     if kind != "parquet":
         pen.cases.add(ENCODINGS[pen.encoding])

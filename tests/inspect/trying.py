@@ -27,6 +27,9 @@ from tests.inspect.careless import Export, draw_export
 
 NOW = datetime(2026, 6, 1)
 
+ADDED_TO_NAIVE_TIMES: dict[str, Any] = {}
+"""What a reader adds to the entry of an export whose times have no zone: here they are UTC."""
+
 Became = Literal["equal", "in part", "refused", "wrong"]
 
 
@@ -71,7 +74,10 @@ class Trial:
             return Outcome(became="refused", said=f"inspect: {error}")
         if inspection.proposal.section != "events":
             return Outcome(became="wrong", said=f"taken for {inspection.proposal.section}")
-        sources = Sources.model_validate(yaml.safe_load(inspection.entry))
+        entry = yaml.safe_load(inspection.entry)
+        if "times without a zone" in export.cases:
+            entry["events"][0] |= ADDED_TO_NAIVE_TIMES
+        sources = Sources.model_validate(entry)
         (source,) = sources.events
         landing = land_files(self.con, source, self.settings, NOW)
         if landing.failed:

@@ -99,7 +99,9 @@ def _json(part: Part, text: str, encoding: str | None) -> Look:
     objects = [
         parsed for line in lines[:_SAMPLE_LINES] if isinstance(parsed := _parsed(line), dict)
     ]
-    if objects and (len(lines) > 1 or not _lists(objects[0])):
+    # of an array with an object on each line only the last one is an object without its comma
+    is_array = text.lstrip()[0] == "[" and _parsed(lines[0]) is None
+    if objects and not is_array and (len(lines) > 1 or not _lists(objects[0])):
         return Look(
             kind="ndjson",
             columns=tuple(_columns_of(objects)),

@@ -19,6 +19,7 @@ from flows.inspect.guesses import (
     EVENT_NAMES,
     INSTALL_NAMES,
     matching,
+    other_order_of_days,
     time_expression,
 )
 from flows.inspect.looking import Column, Look
@@ -240,6 +241,7 @@ def _report(look: Look, found: dict[str, Column]) -> Proposal:
         options={"reader": _reader(look), "columns": columns},
         notes=(
             f"Which store is it? Taken for {columns['store']}.",
+            *_other_order(day, columns["install_date"]),
             "Counts are summed over rows of the same app, day and country: right only if no row is "
             f"the total of others. Columns that are not mapped: {', '.join(rest) or 'none'}.",
             "Apps are told by store_ids: {apple: …, google: …} of their entry in apps.",
@@ -259,6 +261,7 @@ def _events(look: Look, names: dict[str, Column]) -> Proposal:
     moment = next(((column, told) for column, told in timed if told), None)
     if moment:
         columns["event_time"] = moment[1]
+        notes += _other_order(moment[0], moment[1])
         found = {key: c for key, c in found.items() if c is not moment[0]}
     else:
         columns["event_time"] = "event_time"
@@ -299,6 +302,12 @@ def _events(look: Look, names: dict[str, Column]) -> Proposal:
     )
 
 
+def _other_order(column: Column, expression: str) -> list[str]:
+    """A note where days and months of a column could be the other way round."""
+    said = other_order_of_days(column.values, expression)
+    return [said] if said else []
+
+
 def _other_readings(look: Look, user: Column, times: Sequence[Column]) -> Iterator[str]:
     """Which other columns are named as users are, or hold times."""
     named = {letters(name) for name in EVENT_NAMES["user_id"]}
@@ -334,6 +343,8 @@ def _chart(look: Look, found: dict[str, Column]) -> Proposal:
         )
     ids = found["store_app_id"].values
     options, notes = number_marks(look, [found["rank"].name])
+    if "snapshot_at" in found:
+        notes += _other_order(found["snapshot_at"], columns["snapshot_at"])
     if "store" not in columns:
         google = sum(bool(_PACKAGE.fullmatch(value)) for value in ids)
         columns["store"] = "'google'" if ids and google > len(ids) / 2 else "'apple'"

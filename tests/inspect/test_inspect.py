@@ -399,6 +399,47 @@ def test_each_row_of_a_table_lands(settings: Settings, tmp_path: Path, spelled: 
     assert (landing.rows_landed, landing.rows_rejected, landing.failed) == (rows, 0, ())
 
 
+DAYS = {
+    "01/13/2026 02/01/2026": ("%m/%d/%Y", False),
+    "13/01/2026 02/01/2026": ("%d/%m/%Y", False),
+    "01/02/2026 02/02/2026 03/02/2026": ("%d/%m/%Y", True),  # three days in a row, not three months
+    "02/01/2026 02/02/2026 02/03/2026": ("%m/%d/%Y", True),
+    "02/02/2026": ("%m/%d/%Y", True),
+    " ".join(["01/02/2026"] * 19 + ["13/02/2026"]): ("%d/%m/%Y", False),
+}
+
+
+@pytest.mark.parametrize(("days", "read"), DAYS.items(), ids=list(DAYS))
+@pytest.mark.parametrize("kind", ["events", "charts", "installs"])
+def test_of_days_that_could_be_months_it_is_said(
+    settings: Settings, tmp_path: Path, days: str, read: tuple[str, bool], kind: str
+) -> None:
+    head, row = {
+        "events": ("user_id,day\n", "u,{}\n"),
+        "charts": ("rank,app_id,date\n", "1,7,{}\n"),
+        "installs": ("app_id,date,downloads\n", "7,{},3\n"),
+    }[kind]
+    (tmp_path / "a.csv").write_text(head + "".join(map(row.format, days.split())))
+    inspection = inspect(str(tmp_path / "a.csv"), settings)
+    form, could_be = read
+    assert form in inspection.entry
+    assert ("could be" in " ".join(inspection.proposal.notes)) == could_be
+
+
+@pytest.mark.parametrize("first", ["[", "[" + "\n"])
+@pytest.mark.parametrize("last", ["]", "\n]\n"])
+@pytest.mark.parametrize("rows", [3, 500])
+def test_an_array_with_an_object_on_each_line_is_a_document(
+    settings: Settings, tmp_path: Path, first: str, last: str, rows: int
+) -> None:
+    one = '{"user_id": "u%d", "ts": "2026-01-05 10:00:00"}'
+    (tmp_path / "a.json").write_text(first + ",\n".join(one % n for n in range(rows)) + last)
+    inspection = inspect(str(tmp_path / "a.json"), settings)
+    assert inspection.proposal.options["reader"] == {"type": "json"}
+    landing = pasted(inspection, tmp_path)
+    assert (landing.rows_landed, landing.rows_rejected) == (rows, 0)
+
+
 def test_a_header_within_is_no_time(settings: Settings, tmp_path: Path) -> None:
     rows = "user_id,ts\na,01/13/2026 10:00:00\n" * 3
     (tmp_path / "a.csv").write_text(rows)

@@ -105,6 +105,9 @@ NAIVE = {
 }  # fmt: skip
 """Spellings that do not say in which zone they are."""
 
+DAYS_OR_MONTHS = frozenset({"day/month/year", "month/day/year", "month/day/year and AM or PM"})
+"""Spellings by which 03/02/2026 is a day of February or of March."""
+
 PLAIN_NAMES = ("open", "play", "level done", "purchase", "sign-up", "share:photo")
 AWKWARD_NAMES = {
     "a quote in a value": ('say "hi"', 'a 5" screen', '"quoted"'),
@@ -147,7 +150,8 @@ CASES = (
     "no event ids", "extra columns", "csv", "ndjson", "json", "parquet", "JSON on one line",
     "JSON over many lines", "keys left out", "the header again", "a line at the end that is no row",
     "a line that is no object", "more rows than are looked at", "spaces around values",
-    "a delimiter at the end of each row", "a line above the header",
+    "a delimiter at the end of each row", "a line above the header", "objects within objects",
+    "an envelope", "an array with an object per line",
 )  # fmt: skip
 """What is counted over all that is drawn; each must occur."""
 
@@ -526,6 +530,10 @@ def _as_json(pen: _Pen, facts: Sequence[Fact]) -> str:
         objects = [{k: v for k, v in one.items() if v is not None} for one in objects]
         pen.cases.add("keys left out")
     is_ascii = chance.random() < 0.5
+    if chance.random() < 0.25:
+        inner = {pen.names[c] for c in ("user", "platform", "app_version") if c in pen.names}
+        objects = [_nested(one, inner) for one in objects]
+        pen.cases.add("objects within objects")
     if chance.random() < 0.1:
         objects.insert(chance.randint(0, len(objects)), "{not an object")
         pen.bad += 1
@@ -533,7 +541,15 @@ def _as_json(pen: _Pen, facts: Sequence[Fact]) -> str:
     if pen.kind == "json":
         indent = chance.choice([None, 1, 4])
         pen.cases.add("JSON on one line" if indent is None else "JSON over many lines")
-        return json.dumps(objects, ensure_ascii=is_ascii, indent=indent)
+        document: Any = objects
+        if chance.random() < 0.3:
+            document = {"status": "ok", "count": len(objects), "data": objects}
+            pen.cases.add("an envelope")
+        elif chance.random() < 0.3:
+            pen.cases.add("an array with an object per line")
+            rows = ",\n".join(json.dumps(one, ensure_ascii=is_ascii) for one in objects)
+            return f"[{rows}]\n" if chance.random() < 0.5 else f"[\n{rows}\n]\n"
+        return json.dumps(document, ensure_ascii=is_ascii, indent=indent)
     end = chance.choice(["\n", "\n", "\r\n"])
     lines = [
         one if isinstance(one, str) else json.dumps(one, ensure_ascii=is_ascii) for one in objects
@@ -542,6 +558,12 @@ def _as_json(pen: _Pen, facts: Sequence[Fact]) -> str:
         lines.insert(chance.randint(0, len(lines)), "")
         pen.cases.add("blank lines")
     return "".join(f"{line}{end}" for line in lines)
+
+
+def _nested(one: dict[str, Any], inner: set[str]) -> dict[str, Any]:
+    """An object some of whose keys are in an object of their own."""
+    kept: dict[str, Any] = {key: value for key, value in one.items() if key not in inner}
+    return kept | {"context": {key: value for key, value in one.items() if key in inner}}
 
 
 def _as_parquet(pen: _Pen, facts: Sequence[Fact], folder: Path) -> bytes:

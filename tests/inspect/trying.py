@@ -23,14 +23,14 @@ from flows.land.source import land_files
 from flows.settings import Settings
 from flows.sources import Sources
 from flows.warehouse import connect, create_schemas
-from tests.inspect.careless import Export, draw_export
+from tests.inspect.careless import DAYS_OR_MONTHS, Export, draw_export
 
 NOW = datetime(2026, 6, 1)
 
 ADDED_TO_NAIVE_TIMES: dict[str, Any] = {}
 """What a reader adds to the entry of an export whose times have no zone: here they are UTC."""
 
-Became = Literal["equal", "in part", "refused", "wrong"]
+Became = Literal["equal", "in part", "refused", "guessed", "wrong"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,6 +38,7 @@ class Outcome:
     """What became of an export, and the reasons that were given, or the difference.
 
     ``in part``: what landed is right, and each row that did not is rejected with a reason.
+    ``guessed``: it is not, but ``inspect`` says what it has guessed and how it could be otherwise.
     """
 
     became: Became
@@ -82,7 +83,11 @@ class Trial:
         landing = land_files(self.con, source, self.settings, NOW)
         if landing.failed:
             return Outcome(became="refused", said="; ".join(landing.failed))
-        return self._compared(app_id, source.name, export)
+        outcome = self._compared(app_id, source.name, export)
+        guesses = [note for note in inspection.proposal.notes if "as well: check" in note]
+        if outcome.became == "wrong" and guesses and export.cases & DAYS_OR_MONTHS:
+            return Outcome(became="guessed", said=guesses[0])
+        return outcome
 
     def _compared(self, app_id: str, source: str, export: Export) -> Outcome:
         users = {row[0] for row in export.rows}

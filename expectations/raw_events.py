@@ -278,7 +278,9 @@ def _who() -> tuple[Check, ...]:
         warning(
             "dropped duplicates are like the event that is kept of them",
             "Rows with the id of another event differ from it in user, name or time: the id that"
-            " columns.event_id names is not one event's own, and events are lost.",
+            " columns.event_id names is not one event's own, and events are lost. Without an id,"
+            " rows of one user, name and time that another extract delivered hold something else:"
+            " map columns.event_id, or say extracts_overlap: false.",
             """
             select extract_id, rows_unlike as unexpected_count, rows_duplicate, rows_seen
             from {batch} where rows_unlike > 0

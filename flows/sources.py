@@ -500,8 +500,9 @@ class EventSource(FileSource):
 
     ``identity: merged`` counts an anonymous user and the known user that they turn out to be as
     one, in the past as well. ``replaces: same_path`` takes a newer file at the same path for a
-    newer version: what it no longer holds is gone. ``export_timezone`` is the zone of time stamps
-    that a vendor's format leaves without one. ``no_ids`` says which words are nobody's id.
+    newer version: what it no longer holds is gone; ``nothing`` also keeps a day's provisional table
+    beside its final one. ``export_timezone`` is the zone of time stamps that a vendor's format
+    leaves without one. ``no_ids`` says which words are nobody's id.
     ``ended`` is the last reporting day of a source that will bring nothing more: it holds the
     app's watermark back no longer. ``quiet_days`` are reporting days on which its users rest, so
     that nothing lacks: without them a day that its history expects is said to be missing.

@@ -65,7 +65,7 @@ create table if not exists raw.extracts (
     error varchar,
     etag varchar, -- of an object in a bucket
     reaches timestamp, -- of events: up to when, whatever the clocks of a few users say
-    rows_unlike bigint, -- duplicates that differ in user, name or time from the event that is kept
+    rows_unlike bigint, -- duplicates that differ from the event that is kept of them
     rows_nameless bigint, -- rejects that say that they are nobody's, by a word that is no id
 );
 alter table raw.extracts add column if not exists etag varchar;
@@ -123,6 +123,11 @@ create table if not exists raw.user_aliases (
 
 -- how many aliases have changed since the last publication, to explain what that restates
 create table if not exists ops.alias_changes (app_id varchar not null, users bigint not null);
+
+-- the extracts of a warehouse from before events without an id were known by their device, name and
+-- time alone: made once, by the first run that knows of it, and empty in a new warehouse
+create table if not exists ops.former_content_ids as
+select extract_id from raw.extracts where kind = 'events';
 
 -- the events that models see; an extract in quarantine is not among them
 create or replace view raw.visible_events as

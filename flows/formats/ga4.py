@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from flows.formats.vendor_format import EventFormat
 
 _PARAMETERS = (
@@ -44,5 +46,17 @@ GA4 = EventFormat(
     required=frozenset({"event_timestamp", "event_name", "user_pseudo_id"}),
     marks=frozenset({"event_timestamp", "event_name", "user_pseudo_id", "event_params"}),
     merges="first",
+    # together they number a user's events; an intraday table may not have them yet, so that they
+    # cannot be part of what an event is known by
+    content_order="""case
+        when batch_page_id is not null and batch_ordering_id is not null
+            and batch_event_index is not null
+            then concat_ws('.', batch_page_id, batch_ordering_id, batch_event_index)
+    end""",
     replaces_same_path=True,
+    tables=re.compile(
+        r"(?:.*?(?P<dataset>analytics_\d+))?"
+        r".*events_(?:(?P<stage>intraday|fresh)_)?(?P<day>\d{4}-?\d{2}-?\d{2})(?!\d)"
+    ),
+    stages=("intraday", "fresh", ""),
 )

@@ -34,8 +34,8 @@ class Mapped:
     that it lacks is null. ``has_types`` says whether expressions expect columns with types of their
     own (a mapping from the sources file) or text throughout (a vendor's format). ``merges`` says
     with which known user an anonymous one is merged, where rows tell that at all. ``given`` are the
-    canonical columns that the sources file maps itself; ``id_prefix``, ``former_event_id`` and
-    ``former_user_id`` are the format's, see formats.vendor_format.
+    canonical columns that the sources file maps itself; ``id_prefix``, ``former_event_id``,
+    ``former_user_id`` and ``content_order`` are the format's, see formats.vendor_format.
     """
 
     expressions: dict[str, str]
@@ -47,6 +47,7 @@ class Mapped:
     id_prefix: str = ""
     former_event_id: str | None = None
     former_user_id: str | None = None
+    content_order: str | None = None
 
     def identifiers(self, column: str) -> tuple[str, ...]:
         """The expressions of which the first that gives an id is the user or anonymous id."""
@@ -99,12 +100,14 @@ def _vendors(form: VendorFormat, given: dict[str, str], zone: str) -> Mapped:
     """A vendor's mapping, corrected by the sources file."""
     standing = {c: e.replace("{timezone}", text_in_sql(zone)) for c, e in form.columns.items()}
     expressions = standing | given
-    former, former_user = None, None
+    former, former_user, order = None, None, None
     if isinstance(form, EventFormat) and "event_id" not in given:
         former, former_user = form.former_event_id, form.former_user_id
+        order = form.content_order
+    beside = {"former_event_id": former, "content_order": order}
     return Mapped(
         expressions=expressions,
-        needed=_all_references(expressions | ({"former_event_id": former} if former else {})),
+        needed=_all_references(expressions | {c: e for c, e in beside.items() if e}),
         required=form.required,
         has_types=False,
         merges=form.merges if isinstance(form, EventFormat) else None,
@@ -112,6 +115,7 @@ def _vendors(form: VendorFormat, given: dict[str, str], zone: str) -> Mapped:
         id_prefix=form.id_prefix if isinstance(form, EventFormat) else "",
         former_event_id=former,
         former_user_id=former_user,
+        content_order=order,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
@@ -53,7 +54,9 @@ class EventFormat(VendorFormat):
     ``event_id`` holds all by which the vendor itself takes two rows for one event.
     ``former_event_id`` is what events were told apart by in warehouses from before that: such an
     event is recognised when it is delivered again; ``former_user_id`` is the user whose it was then
-    where that is not the one of today.
+    where that is not the one of today. Without ``event_id``, rows of one device (or user), name and
+    time are as many events as there are in an extract; of those with the same ``content_order``
+    there is one.
     """
 
     merges: Literal["first", "last"] | None = None
@@ -61,5 +64,10 @@ class EventFormat(VendorFormat):
     id_prefix: str = ""
     former_event_id: str | None = None
     former_user_id: str | None = None
+    content_order: str | None = None
     replaces_same_path: bool = False
     """A newer file at the same path replaces the older one's events."""
+    tables: re.Pattern[str] | None = None
+    """What the path of an extract says of its table: ``stage``, one of ``stages``, and ``day``."""
+    stages: tuple[str, ...] = ()
+    """What a table of a day may be, from the one that gives way to all others to the final one."""

@@ -289,8 +289,8 @@ def _events(look: Look, names: dict[str, Column]) -> Proposal:
             columns[key] = found[key].expression
     if "event_id" not in columns:
         notes.append(
-            "Rows without an id that are equal in all of this are one event when they come in two "
-            "files: say extracts_overlap: false where no row is in two files."
+            "Rows without an id that are equal in user, name and time are one event when they come "
+            "in two files: say extracts_overlap: false where no row is in two files."
         )
     return Proposal(
         section="events",

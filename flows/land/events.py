@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -16,7 +17,15 @@ from flows.formats.mapping import Mapped, mapping_in_sql
 from flows.formats.reading import open_parts
 from flows.formats.sniffing import reader_of
 from flows.lake import events as raw_events
-from flows.land import clocks, coverage, drift, identities, ledger
+from flows.land import (
+    clocks,
+    content_ids,
+    coverage,
+    drift,
+    identities,
+    ledger,
+    provisional,
+)
 from flows.land.judging import Rejected, extract_of, judge_rows, keep_rejects, name_extracts
 from flows.land.keys import check_key, load_user_key
 from flows.land.ledger import Landed
@@ -59,6 +68,7 @@ def land_events(
         _identify(con, source, mapped, key)
         if mapped.former_event_id:
             _recognise_former_ids(con, source)
+        content_ids.recognise_former_ones(con, source)
         counted = _keep_first_rows(con)
         reaches = clocks.reach(con, now)
         drift.profile(con, opened, parts, mapped)
@@ -74,6 +84,7 @@ def land_events(
             if source.replaces_same_path:
                 for extract in extracts:
                     ledger.supersede(con, extract)
+            provisional.give_way(con, source)
     return outcomes
 
 
@@ -89,10 +100,7 @@ def _identify(
 ) -> None:
     """Key the users, into the temporary table users, and name the events that have no id.
 
-    An event without a vendor's id is its content plus how often that content occurred before it in
-    its extract: two identical rows of one file are two events, and the same ones when an
-    overlapping export delivers them again. Where the source's extracts never overlap, identical
-    rows of two of them are two events as well.
+    See content_ids for the latter.
     """
     # a variable, not SQL text: the secret must not show in an error, a log or a profile
     con.execute("set variable user_key = ?", [key])
@@ -124,25 +132,7 @@ def _identify(
         )
     finally:
         con.execute("reset variable user_key")
-    lacks_ids = "reason is null and event_id is null"
-    # the window costs a sort, so only where it is needed
-    if con.execute(f"select 1 from judged where {lacks_ids} limit 1").fetchone():
-        con.execute(
-            f"""
-            update judged set event_id = cast(md5(named.content || chr(31) || occurrence) as uuid)
-            from (
-                select
-                    line_number,
-                    content,
-                    row_number() over (
-                        partition by content, {extract_of("line_number")} order by line_number
-                    ) as occurrence,
-                from judged
-                where {lacks_ids}
-            ) as named
-            where judged.line_number = named.line_number
-            """
-        )
+    content_ids.name_events(con)
 
 
 def _recognise_former_ids(con: duckdb.DuckDBPyConnection, source: EventSource) -> None:
@@ -305,6 +295,8 @@ def _insert(
         {"app_id": source.app_id},
     )
     unlike = _unlike_what_is_kept(con, source) if repeated else {}
+    if repeated and not source.replaces_same_path:
+        unlike = Counter(unlike) + Counter(content_ids.count_contradictions(con, source))
     given = {"app_id": source.app_id, "now": now}
     typed = f"""
         select

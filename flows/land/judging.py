@@ -50,11 +50,18 @@ _NO_USER = "no user id"
 _RAW = "raw of "
 """Marks a column's text beside its typed form."""
 
-_CONTENT = (
+_CONTENT = "concat_ws(chr(31), {scope}, coalesce(anonymous_id, user_id), event_time, event_name)"
+"""What distinguishes events without a vendor's id; the scope is null or the extract's id.
+
+Nothing that a later export may fill in or correct: of the two ids, the device's is there from the
+beginning.
+"""
+
+_FORMER_CONTENT = (
     "concat_ws(chr(31), {scope}, user_id, event_time, event_name, platform, country, "
     "app_version, channel, properties)"
 )
-"""What tells events without a vendor's id apart; the scope is null or the extract's id."""
+"""What distinguished them in former warehouses, of whose pruned events only the id is left."""
 
 
 def name_extracts(con: duckdb.DuckDBPyConnection, parts: Sequence[Part]) -> None:
@@ -121,6 +128,11 @@ def judge_rows(
     properties = _json(taken["properties"]) if "properties" in mapped.expressions else "null::json"
     scope = "null" if source.extracts_overlap else extract_of("line_number")
     former = mapped.former_event_id
+    order = mapped.content_order
+    has_pruned = con.execute(
+        "select 1 from raw.pruned_event_ids where app_id = ? limit 1", [source.app_id]
+    ).fetchone()
+    former_content = _FORMER_CONTENT.format(scope=scope) if has_pruned else "null::varchar"
     query = f"""
         create or replace temp table judged as
         with
@@ -136,6 +148,7 @@ def judge_rows(
                 {_misfit(typed, mapped)} as misfit
                 {f", {_text(former)} as former_event_id" if former else ""}
                 {f", {_text(mapped.former_user_id or 'null')} as former_user" if former else ""}
+                {f", {_text(order)} as content_order" if order else ""}
                 {told_columns},
             from readable
         ),
@@ -157,6 +170,8 @@ def judge_rows(
             {"cast(md5(former_event_id) as uuid) as former_event_id," if former else ""}
             {"former_user_id," if former else ""}
             case when event_id is null then {_CONTENT.format(scope=scope)} end as content,
+            {"content_order" if order else "null::varchar as content_order"},
+            case when event_id is null then {former_content} end as former_content,
             user_id is null and has_a_word as is_nameless,
             -- how far an export reaches is seen by events that nobody can be told of, too
             case

@@ -23,7 +23,8 @@ from flows.land.snapshots import mark_unchanged
 class Landed:
     """What landing one extract came to; times are naive UTC.
 
-    ``rows_unlike`` of its duplicates differ in user, name or time from the event that is kept.
+    ``rows_unlike`` of its duplicates differ in user, name or time from the event that is kept, or
+    hold something else where neither has an id.
     ``rows_nameless`` of the rejected ones say that they are nobody's, by a word that is no id.
     """
 
@@ -283,16 +284,23 @@ def supersede(con: duckdb.DuckDBPyConnection, newer: Extract) -> None:
         [newer.source, newer.uri, newer.extract_id],
     ).fetchall()
     for (extract_id,) in older:
-        _refuse_pruned(con, extract_id)
-        _disturb(con, "select * from raw.app_events where extract_id = $extract_id", extract_id)
-        con.execute(
-            "update raw.extracts set status = 'discarded', error = ? where extract_id = ?",
-            [f"replaced by a newer version, extract {newer.extract_id}", extract_id],
-        )
-        _promote(con, extract_id)
-        _delete_rows(con, extract_id)
-    if older:
-        identities.resolve(con)
+        replace_extract(con, extract_id, f"replaced by a newer version, extract {newer.extract_id}")
+
+
+def replace_extract(con: duckdb.DuckDBPyConnection, extract_id: str, reason: str) -> None:
+    """Discard a landed or quarantined extract: what others delivered too is theirs from now on.
+
+    To be called within ``changes``. Raises AfterhypeError where raw events of it were pruned.
+    """
+    _refuse_pruned(con, extract_id)
+    _disturb(con, "select * from raw.app_events where extract_id = $extract_id", extract_id)
+    con.execute(
+        "update raw.extracts set status = 'discarded', error = ? where extract_id = ?",
+        [reason, extract_id],
+    )
+    _promote(con, extract_id)
+    identities.resolve(con)
+    _delete_rows(con, extract_id)
 
 
 def discard(con: duckdb.DuckDBPyConnection, extract_id: str) -> None:
@@ -319,6 +327,7 @@ def forget(con: duckdb.DuckDBPyConnection, extract_id: str) -> None:
             "raw.extracts",
             "ops.seen_files",
             "ops.built_extracts",
+            "ops.former_content_ids",
         ):
             con.execute(f"delete from {table} where extract_id = ?", [extract_id])
 

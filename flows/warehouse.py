@@ -113,7 +113,9 @@ create table if not exists raw.identity_links (
     merges varchar not null check (merges in ('first', 'last')),
     event_time timestamp not null,
     extract_id varchar not null,
+    rule varchar, -- of a row that links two ids by itself; null: the two were seen in one row
 );
+alter table raw.identity_links add column if not exists rule varchar;
 -- what follows from the visible links: whose events these are
 create table if not exists raw.user_aliases (
     app_id varchar not null,

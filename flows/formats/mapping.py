@@ -35,7 +35,8 @@ class Mapped:
     own (a mapping from the sources file) or text throughout (a vendor's format). ``merges`` says
     with which known user an anonymous one is merged, where rows tell that at all. ``given`` are the
     canonical columns that the sources file maps itself; ``id_prefix``, ``former_event_id``,
-    ``former_user_id`` and ``content_order`` are the format's, see formats.vendor_format.
+    ``former_user_id``, ``content_order``, ``link`` and ``no_links`` are the format's, see
+    formats.vendor_format.
     """
 
     expressions: dict[str, str]
@@ -48,6 +49,8 @@ class Mapped:
     former_event_id: str | None = None
     former_user_id: str | None = None
     content_order: str | None = None
+    link: str | None = None
+    no_links: tuple[str, ...] = ()
 
     def identifiers(self, column: str) -> tuple[str, ...]:
         """The expressions of which the first that gives an id is the user or anonymous id."""
@@ -104,7 +107,8 @@ def _vendors(form: VendorFormat, given: dict[str, str], zone: str) -> Mapped:
     if isinstance(form, EventFormat) and "event_id" not in given:
         former, former_user = form.former_event_id, form.former_user_id
         order = form.content_order
-    beside = {"former_event_id": former, "content_order": order}
+    link = form.link if isinstance(form, EventFormat) else None
+    beside = {"former_event_id": former, "content_order": order, "link": link}
     return Mapped(
         expressions=expressions,
         needed=_all_references(expressions | {c: e for c, e in beside.items() if e}),
@@ -116,6 +120,8 @@ def _vendors(form: VendorFormat, given: dict[str, str], zone: str) -> Mapped:
         former_event_id=former,
         former_user_id=former_user,
         content_order=order,
+        link=link,
+        no_links=form.no_links if isinstance(form, EventFormat) else (),
     )
 
 

@@ -18,7 +18,10 @@ MIXPANEL = EventFormat(
     columns={
         "user_id": """coalesce(
             properties->>'$."$user_id"',
-            properties->>'$.distinct_id'
+            properties->>'$.distinct_id',
+            case when event in ('$identify', '$merge') then coalesce(
+                properties->>'$."$identified_id"', properties->>'$."$distinct_ids"[0]'
+            ) end
         )""",
         # as distinct_id spells it where the user is not known
         "anonymous_id": """'$device:' || (properties->>'$."$device_id"')""",
@@ -40,6 +43,29 @@ MIXPANEL = EventFormat(
     required=frozenset({"event", "properties"}),
     marks=frozenset({"event", "properties"}),
     merges="first",
+    # the web library spells the anonymous id of $identify differently from the API
+    link="""case
+        when event = '$identify' then {
+            'ids': [coalesce(
+                properties->>'$."$anon_id"', properties->>'$."$anon_distinct_id"'
+            )],
+            'of_id': coalesce(
+                properties->>'$."$identified_id"',
+                properties->>'$."$user_id"',
+                properties->>'$.distinct_id'
+            ),
+            'rule': 'identify'
+        }
+        when event = '$create_alias' then {
+            'ids': [properties->>'$.alias'], 'of_id': properties->>'$.distinct_id',
+            'rule': 'alias'
+        }
+        when event = '$merge' then {
+            'ids': from_json(properties->'$."$distinct_ids"', '["VARCHAR"]'),
+            'of_id': properties->>'$."$distinct_ids"[0]',
+            'rule': 'merge'
+        }
+    end""",
     takes_timezone=True,
     id_prefix="$device:",
     former_event_id=_INSERT_ID,

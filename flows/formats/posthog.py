@@ -26,5 +26,17 @@ POSTHOG = EventFormat(
     required=frozenset({"event", "distinct_id", "timestamp"}),
     marks=frozenset({"uuid", "event", "distinct_id", "person_id", "timestamp"}),
     merges="last",
+    link="""case
+        when event = '$identify' then {
+            'ids': [properties->>'$."$anon_distinct_id"'], 'of_id': distinct_id,
+            'rule': 'identify'
+        }
+        when event in ('$create_alias', '$merge_dangerously') then {
+            'ids': [properties->>'$.alias'], 'of_id': distinct_id,
+            'rule': if(event = '$create_alias', 'alias', 'merge')
+        }
+    end""",
+    # PostHog refuses to merge these as well
+    no_links=("distinct_id", "distinctid", "id", "not_authenticated", "email"),
     former_event_id="uuid",
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flows.formats.segment import SEGMENT
+from flows.formats.segment import ALIAS_CALL, SEGMENT
 from flows.formats.vendor_format import EventFormat
 
 RUDDERSTACK = EventFormat(
@@ -17,4 +17,5 @@ RUDDERSTACK = EventFormat(
     required=frozenset({"type", "messageId", "originalTimestamp"}),
     marks=frozenset({"type", "messageId", "originalTimestamp", "receivedAt", "rudderId"}),
     merges="first",
+    link=ALIAS_CALL,
 )

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 from flows.formats.vendor_format import EventFormat
 
+ALIAS_CALL = """case
+    when "type" = 'alias' then {
+        'ids': ["previousId"], 'of_id': coalesce("userId", "anonymousId"), 'rule': 'first'
+    }
+end"""
+
 SEGMENT = EventFormat(
     name="segment",
     title="Segment S3 archive",
     types=("ndjson", "json"),
     columns={
         "user_id": '"userId"',
-        # alias says which earlier id a user had
-        "anonymous_id": """if("type" = 'alias', "previousId", "anonymousId")""",
+        # an alias call may have no other id of a device than the one that it replaces
+        "anonymous_id": """coalesce("anonymousId", if("type" = 'alias', "previousId", null))""",
         "event_time": '"timestamp"',
         "event_name": """case
             when "type" = 'track' then event
@@ -28,4 +34,6 @@ SEGMENT = EventFormat(
     required=frozenset({"type", "messageId", "timestamp"}),
     marks=frozenset({"type", "messageId", "timestamp", "receivedAt"}),
     merges="first",
+    # alias says which earlier id a user had
+    link=ALIAS_CALL,
 )

@@ -57,6 +57,11 @@ class EventFormat(VendorFormat):
     where that is not the one of today. Without ``event_id``, rows of one device (or user), name and
     time are as many events as there are in an extract; of those with the same ``content_order``
     there is one.
+
+    ``link`` is what a row itself says of whose ids are one user's, beside the pair of its own two:
+    a struct of ``ids``, the id ``of_id`` that they belong to and the ``rule`` by which they do (see
+    land.links), or null where it says nothing. ``no_links`` are words through which the vendor
+    links nobody, beside those that are no ids.
     """
 
     merges: Literal["first", "last"] | None = None
@@ -65,6 +70,8 @@ class EventFormat(VendorFormat):
     former_event_id: str | None = None
     former_user_id: str | None = None
     content_order: str | None = None
+    link: str | None = None
+    no_links: tuple[str, ...] = ()
     replaces_same_path: bool = False
     """A newer file at the same path replaces the older one's events."""
     tables: re.Pattern[str] | None = None

@@ -24,6 +24,7 @@ from flows.land import (
     drift,
     identities,
     ledger,
+    links,
     provisional,
 )
 from flows.land.judging import Rejected, extract_of, judge_rows, keep_rejects, name_extracts
@@ -65,6 +66,7 @@ def land_events(
         judge_rows(con, opened, source, mapped, settings, now)
         clocks.count_user_days(con)
         clocks.reject_before_history(con, source.earliest_event)
+        links.collect_links(con, source, mapped)
         _identify(con, source, mapped, key)
         if mapped.former_event_id:
             _recognise_former_ids(con, source)
@@ -80,7 +82,8 @@ def land_events(
             coverage.record_hours(con)
             drift.record(con, [part.extract_id for part in parts], mapped, source.name, now)
             if mapped.merges:
-                identities.land_links(con, source.app_id, mapped.merges)
+                landed = [extract.extract_id for extract in extracts]
+                identities.land_links(con, source.app_id, mapped.merges, landed)
             if source.replaces_same_path:
                 for extract in extracts:
                     ledger.supersede(con, extract)
@@ -125,6 +128,8 @@ def _identify(
                 union
                 select distinct anonymous_id from judged
                 where reason is null and anonymous_id is not null
+                union
+                select distinct unnest([alias_id, of_id]) from told_links
                 {former if mapped.former_event_id else ""}
             )
             """,

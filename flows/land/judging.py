@@ -149,6 +149,7 @@ def judge_rows(
                 {f", {_text(former)} as former_event_id" if former else ""}
                 {f", {_text(mapped.former_user_id or 'null')} as former_user" if former else ""}
                 {f", {_text(order)} as content_order" if order else ""}
+                {f", try({mapped.link}) as link" if mapped.link else ""}
                 {told_columns},
             from readable
         ),
@@ -171,6 +172,7 @@ def judge_rows(
             {"former_user_id," if former else ""}
             case when event_id is null then {_CONTENT.format(scope=scope)} end as content,
             {"content_order" if order else "null::varchar as content_order"},
+            {"link," if mapped.link else ""}
             case when event_id is null then {former_content} end as former_content,
             user_id is null and has_a_word as is_nameless,
             -- how far an export reaches is seen by events that nobody can be told of, too

@@ -299,7 +299,7 @@ def replace_extract(con: duckdb.DuckDBPyConnection, extract_id: str, reason: str
         [reason, extract_id],
     )
     _promote(con, extract_id)
-    identities.resolve(con)
+    identities.resolve(con, [extract_id])
     _delete_rows(con, extract_id)
 
 
@@ -424,7 +424,7 @@ def _change(
         )
         yield
         mark_unchanged(con, [extract_id])
-        identities.resolve(con)
+        identities.resolve(con, [extract_id])
 
 
 def _promote(con: duckdb.DuckDBPyConnection, hidden: str) -> None:

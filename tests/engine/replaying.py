@@ -365,7 +365,9 @@ class Batch:
                 "insert into raw.identity_links by name "
                 f"select *, 'first' as merges from ({_rows_in_sql(links, _LINK)})"
             )
-        identities.resolve(con)
+        identities.resolve(
+            con, [extract_id_of(fate.world, extract.name) for fate, extract in landing]
+        )
         con.commit()
         for fate, extract in landing:
             fate.note(Change("land", extract.name))

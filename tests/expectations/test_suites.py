@@ -166,7 +166,7 @@ PROVOCATIONS = [
         "raw_events",
         "no user has an improbable share of the ids",
         "insert into raw.identity_links select 'alpha', uuid(), md5('0')::uuid, 'first',"
-        " timestamp '2024-01-01', 'e1' from range(10)",
+        " timestamp '2024-01-01', 'e1', null from range(10)",
     ),
     (
         "raw_events",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -60,7 +61,7 @@ def resolved(told: Sequence[Link], merges: str, order: Iterable[int]) -> dict[uu
                 {"id": str(number), "now": START},
             )
             con.execute(
-                "insert into raw.identity_links values ('app', ?, ?, ?, ?, ?)",
+                "insert into raw.identity_links values ('app', ?, ?, ?, ?, ?, null)",
                 [anonymous, user, merges, START + timedelta(hours=at), str(number)],
             )
             identities.resolve(con)
@@ -92,3 +93,100 @@ def test_persons_seen_under_one_id_are_the_last_one() -> None:
     anonymous, first, second, third, *_ = USERS
     told = [(anonymous, first, 0), (anonymous, second, 1), (anonymous, third, 2)]
     assert resolved(told, "last", range(3)) == {anonymous: third, first: third, second: third}
+
+
+RULES = (None, "identify", "alias", "merge")
+
+ruled_links = st.lists(
+    st.tuples(
+        st.sampled_from(USERS), st.sampled_from(USERS), st.integers(0, 4), st.sampled_from(RULES)
+    ),
+    max_size=9,
+)
+
+RuledLink = tuple[uuid.UUID, uuid.UUID, int, str | None]
+"""(id, the id that it belongs to, hours after the start, rule)"""
+
+
+def united_by_rules(told: Sequence[RuledLink]) -> set[frozenset[uuid.UUID]]:
+    """The users that are one, read off the rules link by link."""
+    groups = {user: {user} for user in USERS}
+    for alias, user, at, rule in told:
+        before = [
+            link
+            for link in told
+            if (link[2] < at and link[3] in ("identify", "alias") and link[0] == alias)
+            or (link[2] < at and link[3] == "identify" and link[1] == alias)
+            or (
+                link[:1] == (alias,)
+                and link[2] == at
+                and link[3] in ("identify", "alias")
+                and link[1] < user
+            )
+        ]
+        if rule in ("identify", "alias") and before:
+            continue
+        groups[alias] |= groups[user]
+        for one in groups[alias]:
+            groups[one] = groups[alias]
+    return {frozenset(group) for group in groups.values()}
+
+
+def land_ruled(con: duckdb.DuckDBPyConnection, link: RuledLink, extract_id: str) -> None:
+    alias, user, at, rule = link
+    con.execute(
+        "insert into raw.extracts by name select $id as extract_id, 's' as source, "
+        "'events' as kind, 'f' as format, $id as uri, $id as checksum, 1 as bytes, "
+        "$now as modified_at, 1 as rows_seen, 1 as rows_landed, 0 as rows_rejected, "
+        "0 as rows_duplicate, 'landed' as status, $now as landed_at",
+        {"id": extract_id, "now": START},
+    )
+    con.execute(
+        "insert into raw.identity_links values ('app', ?, ?, 'last', ?, ?, ?)",
+        [alias, user, START + timedelta(hours=at), extract_id, rule],
+    )
+
+
+def aliases_of(con: duckdb.DuckDBPyConnection) -> dict[uuid.UUID, uuid.UUID]:
+    return dict(con.execute("select alias_key, user_key from raw.user_aliases").fetchall())
+
+
+@settings(max_examples=60, deadline=None)
+@given(told=ruled_links, data=st.data())
+def test_users_are_united_by_the_rules_in_any_order_and_part_again(
+    told: list[RuledLink], data: st.DataObject
+) -> None:
+    """Looking at the touched users alone comes to what looking at all of them comes to."""
+    told = [link for link in told if link[0] != link[1]]
+    with duckdb.connect() as con:
+        create_schemas(con)
+        con.execute("insert into raw.event_sources values ('s', 'app', null, 'merged')")
+        for number in data.draw(st.permutations(range(len(told)))):
+            land_ruled(con, told[number], str(number))
+            identities.resolve(con, [str(number)])
+        aliases = aliases_of(con)
+        groups: dict[uuid.UUID, set[uuid.UUID]] = {}
+        for user in USERS:
+            groups.setdefault(aliases.get(user, user), set()).add(user)
+        assert {frozenset(group) for group in groups.values()} == united_by_rules(told)
+        identities.resolve(con)
+        assert aliases_of(con) == aliases
+        if told:
+            hidden = str(data.draw(st.integers(0, len(told) - 1)))
+            con.execute("update raw.extracts set status = 'quarantined' where uri = ?", [hidden])
+            identities.resolve(con, [hidden])
+            parted = aliases_of(con)
+            identities.resolve(con)
+            assert aliases_of(con) == parted
+
+
+def test_a_long_chain_of_merges_is_one_user() -> None:
+    users = [uuid.UUID(int=number) for number in range(1, 300)]
+    with duckdb.connect() as con:
+        create_schemas(con)
+        con.execute("insert into raw.event_sources values ('s', 'app', null, 'merged')")
+        for number, pair in enumerate(itertools.pairwise(users)):
+            land_ruled(con, (*pair, number % 7, "merge"), str(number))
+        identities.resolve(con, ["150"])
+        assert len(set(aliases_of(con).values())) == 1
+        assert len(aliases_of(con)) == len(users) - 1

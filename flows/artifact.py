@@ -109,7 +109,7 @@ def restatement_rows(settings: Settings) -> list[dict[str, object]]:
 def as_markdown(settings: Settings, summary: Summary) -> str:
     """A run's outcome as Markdown, for Prefect's artifacts."""
     parts = [f"# afterhype run {summary.run_id}", *_landings(summary)]
-    parts += [*_drift(summary), *_gates(summary)]
+    parts += [*_drift(summary), *_other_mappings(summary), *_gates(summary)]
     if summary.publication:
         parts += [f"## Published: {summary.publication.publication_id}", _scorecard(settings)]
     if summary.deliveries:
@@ -135,6 +135,11 @@ def _landings(summary: Summary) -> list[str]:
 def _drift(summary: Summary) -> list[str]:
     listed = "\n".join(f"- {drift}" for drift in summary.drift)
     return ["## Drift", listed] if listed else []
+
+
+def _other_mappings(summary: Summary) -> list[str]:
+    listed = "\n".join(f"- {other}" for other in summary.other_mappings)
+    return ["## Landed with another mapping", listed] if listed else []
 
 
 def _gates(summary: Summary) -> list[str]:

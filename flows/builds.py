@@ -12,6 +12,7 @@ import duckdb
 
 from flows.definition import dbt_variables, definition_hash
 from flows.errors import AfterhypeError
+from flows.mapping_text import said_to_models
 from flows.sources import Sources
 
 DUCKDB = f"duckdb {duckdb.__version__}"
@@ -22,6 +23,15 @@ Input = Literal["events", "ranks", "installs", "reviews", "configuration"]
 """What marts are made of. A build by arrival leaves alone what no changed input flows into."""
 
 INPUTS: tuple[Input, ...] = get_args(Input)
+
+_IN_WORDS: dict[str, str] = {
+    "events": "extracts of events",
+    "ranks": "charts",
+    "installs": "store reports",
+    "reviews": "reviews",
+    "configuration": "what the sources file says of apps and sources",
+}
+"""What has changed, where it is not known better."""
 
 _CONFIGURATION = ("raw.apps", "raw.app_store_ids", "raw.event_sources", "raw.launch_notes")
 
@@ -37,6 +47,33 @@ class Build:
     by_arrival: bool
     reason: str
     changed: tuple[Input, ...] = INPUTS
+
+
+def unpublished(con: duckdb.DuckDBPyConnection, sources: Sources) -> str | None:
+    """In words, what the last publication does not hold yet; None when nothing is new.
+
+    Whoever wants to know whether there is anything new asks here: a run, the status, a
+    verification.
+    """
+    if reason := pending(con, sources):
+        return reason
+    last = con.execute(
+        "select fingerprint from ops.publications order by published_at desc, rowid desc limit 1"
+    ).fetchone()
+    if last is None:
+        return "nothing was published yet"
+    if not last[0] or last[0] != built_fingerprint(con):
+        return "the last build is not published yet"
+    return None
+
+
+def built_fingerprint(con: duckdb.DuckDBPyConnection) -> str:
+    """A hash of all that the marts of the last build are made of; empty where it is not known."""
+    last, inputs = _last(con), _last_inputs(con)
+    if last is None or last[1] is None or inputs is None:
+        return ""
+    made_of = [last[0].split(" ")[0], {name: inputs.get(name) for name in _IN_WORDS}]
+    return hashlib.sha256(json.dumps(made_of, sort_keys=True).encode()).hexdigest()
 
 
 def pending(con: duckdb.DuckDBPyConnection, sources: Sources) -> str | None:
@@ -56,6 +93,11 @@ def pending(con: duckdb.DuckDBPyConnection, sources: Sources) -> str | None:
         return f"{unseen[0]} extracts have landed since the last build"
     if con.execute("select 1 from ops.disturbed_events limit 1").fetchone():
         return "extracts have been quarantined, released or deleted since the last build"
+    before, now = _last_inputs(con), _inputs(con, sources)
+    if before is not None:
+        changed = [words for name, words in _IN_WORDS.items() if before.get(name) != now.get(name)]
+        if changed:
+            return f"since the last build have changed: {', '.join(changed)}"
     return None
 
 
@@ -90,7 +132,7 @@ def begin(
             "back, or land the old extracts into a new --home."
         )
     by_arrival, reason = _decide(con, sources, engine, full)
-    inputs = _inputs(con)
+    inputs = _inputs(con, sources)
     changed = _changed(con, inputs) if by_arrival else INPUTS
     con.execute(
         "insert into ops.builds by name select ? as build_id, ? as definition, "
@@ -118,13 +160,20 @@ def _decide(
     return True, "the last build left all in order"
 
 
-def _inputs(con: duckdb.DuckDBPyConnection) -> dict[Input, str]:
-    """A hash of each input: equal ones are the same rows in the raw tables."""
+def _inputs(con: duckdb.DuckDBPyConnection, sources: Sources) -> dict[str, str]:
+    """A hash of each input, and of what was pruned: equal ones are the same rows in raw tables.
+
+    The configuration is also what ``sources`` says, which the next run writes into its tables.
+    """
     configuration = " union all ".join(
         f"select '{table}' as name, to_json(given)::varchar as line from {table} as given"
         for table in _CONFIGURATION
     )
-    rows: list[tuple[Input, str]] = con.execute(
+    said = [
+        sources.model_dump_json(include={"apps", "launch_notes"}),
+        *map(said_to_models, sources.events),
+    ]
+    rows: list[tuple[str, str]] = con.execute(
         f"""
         with
 
@@ -155,12 +204,14 @@ def _inputs(con: duckdb.DuckDBPyConnection) -> dict[Input, str]:
         ),
 
         prunings as (
-            select 'events' as input, pruned_at::varchar as line from ops.prunings
+            select 'prunings' as input, pruned_at::varchar as line from ops.prunings
         ),
 
         configuration as (
             select 'configuration' as input, concat_ws(' ', name, line) as line
             from ({configuration})
+            union all
+            select 'configuration', unnest($said::varchar[])
         ),
 
         lines as (
@@ -172,30 +223,38 @@ def _inputs(con: duckdb.DuckDBPyConnection) -> dict[Input, str]:
         )
 
         select input, md5(string_agg(line, chr(10) order by line)) from lines group by input
-        """
+        """,
+        {"said": said},
     ).fetchall()
     return dict(rows)
 
 
-def _changed(con: duckdb.DuckDBPyConnection, inputs: dict[Input, str]) -> tuple[Input, ...]:
+def _last_inputs(con: duckdb.DuckDBPyConnection) -> dict[str, str] | None:
+    """The hashes of the inputs of the build that was begun last; None where it noted none."""
+    row = con.execute(
+        "select inputs from ops.builds order by started_at desc, rowid desc limit 1"
+    ).fetchone()
+    inputs: dict[str, str] | None = json.loads(row[0]) if row and row[0] else None
+    return inputs
+
+
+def _changed(con: duckdb.DuckDBPyConnection, inputs: dict[str, str]) -> tuple[Input, ...]:
     """The inputs that differ from those of the last build; all where it did not note them.
 
     Also all where the sources file says something else: it moves watermarks, and with them users
     whom no event has touched.
     """
-    row = con.execute(
-        "select inputs from ops.builds order by started_at desc, rowid desc limit 1"
-    ).fetchone()
-    if row is None or row[0] is None:
+    before = _last_inputs(con)
+    if before is None:
         return INPUTS
-    before = json.loads(row[0])
     if inputs.get("configuration") != before.get("configuration"):
         return INPUTS
     disturbed = con.execute("select 1 from ops.disturbed_events limit 1").fetchone()
+    other_events = disturbed or inputs.get("prunings") != before.get("prunings")
     return tuple(
         name
         for name in INPUTS
-        if inputs.get(name) != before.get(name) or (name == "events" and disturbed)
+        if inputs.get(name) != before.get(name) or (name == "events" and other_events)
     )
 
 

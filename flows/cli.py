@@ -22,6 +22,8 @@ from flows.errors import AfterhypeError, ConfigurationError
 from flows.settings import PROJECT_ROOT, Settings, load_settings, prefect_api_url
 
 if TYPE_CHECKING:
+    import duckdb
+
     from flows.answers import Form
     from flows.stages import Summary
 
@@ -38,7 +40,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 extracts_app = typer.Typer(
-    help="List the extracts in the ledger; release or discard quarantined ones.",
+    help="List the extracts in the ledger; release or discard quarantined ones, land some again.",
     rich_markup_mode=None,
 )
 app.add_typer(extracts_app, name="extracts", invoke_without_command=True)
@@ -478,11 +480,56 @@ def discard(ctx: typer.Context, extract_id: str, home: Home = None) -> None:
 
 
 @extracts_app.command()
-def reland(ctx: typer.Context, extract_id: str, home: Home = None) -> None:
-    """Forget an extract, so that the next run lands it anew, with today's mapping."""
-    from flows.land import ledger
+def reland(
+    ctx: typer.Context,
+    extract_id: Annotated[
+        str | None, typer.Argument(help="One extract: the next run lands its file anew.")
+    ] = None,
+    source: Annotated[
+        str | None,
+        typer.Option(help="All of a source that did not land with the mapping it has now."),
+    ] = None,
+    changed: Annotated[
+        bool,
+        typer.Option(
+            "--changed", help="All of every source that landed with another mapping than it has."
+        ),
+    ] = False,
+    drop: Annotated[
+        bool,
+        typer.Option("--drop", help="With an ID: also if its file is gone, and its rows with it."),
+    ] = False,
+    home: Home = None,
+    sources: Sources = None,
+) -> None:
+    """Land extracts again with the mapping of today, after it was corrected.
 
-    _decide(_settings(ctx, home, None), extract_id, ledger.forget, "Forgot")
+    `--source NAME` and `--changed` land them at once, from their files; broken off, the same
+    command goes on with what is left. An extract stays as it landed where its file is gone, holds
+    something else by now or cannot be read with the new mapping: it is named, and the exit code
+    is 1. Then `afterhype run` judges, builds and publishes; `restatements` names the numbers that
+    moved. `--source` also takes extracts that landed before mappings were noted. With an ID
+    the extract is forgotten, and the next run lands what its file holds.
+    """
+    if sum([extract_id is not None, source is not None, changed]) != 1:
+        raise ConfigurationError("extracts reland: give one of ID, --source NAME and --changed")
+    if extract_id is not None:
+        from flows.land import ledger
+
+        def forget(con: duckdb.DuckDBPyConnection, extract_id: str) -> None:
+            if not drop:
+                ledger.refuse_without_file(con, extract_id)
+            ledger.forget(con, extract_id)
+
+        _decide(_settings(ctx, home, None), extract_id, forget, "Forgot")
+        return
+    from flows import pipeline
+
+    settings = _checked_settings(ctx, home, sources)
+    relandings = pipeline.reland(source, home=settings.home, sources=settings.sources)
+    terminal.show_relandings(relandings)
+    if any(relanding.left for relanding in relandings):
+        sys.exit(1)
 
 
 @app.command()

@@ -18,8 +18,9 @@ from flows.builds import Build
 from flows.compaction import Compaction
 from flows.errors import ConfigurationError, GateStopped, MartsDiffer, TargetUnreachable
 from flows.extract.apple_charts import Fetch, NetworkDown, fetch_charts, raise_if_network_is_down
+from flows.land.relanding import Relanding
 from flows.land.source import SourceLanding
-from flows.progress import notice, progress
+from flows.progress import notice, progress, report_where_no_bar_shows
 from flows.publish import Publication, current_publication
 from flows.quality import GateReport, describe
 from flows.sources import AnyFiles, AnySource, ChartFeed, Target
@@ -132,6 +133,26 @@ def deliver(
         return summary
 
 
+def reland(
+    source: str | None = None,
+    home: Path | None = None,
+    sources: Path | None = None,
+    runner: Runner | None = None,
+) -> tuple[Relanding, ...]:
+    """Land the extracts again that landed with another mapping than their source has now.
+
+    Of one source also those of which it is not known, since they landed before it was noted. Broken
+    off, it goes on where it was. Nothing is judged, built or published. Raises ConfigurationError.
+    """
+    with _a_run(home, sources, runner) as (run, by):
+        chosen = stages.sources_of_files(run, source)
+        _prepare(run, by)
+        return tuple(
+            _logged_again(by, by.do(land_again, run, one, unknown=source is not None))
+            for one in chosen
+        )
+
+
 def verify(
     home: Path | None = None, sources: Path | None = None, runner: Runner | None = None
 ) -> Verification:
@@ -171,6 +192,19 @@ def land_source(run: Run, source: AnyFiles) -> SourceLanding:
     """Land the new files of one source."""
     with progress(f"landing {source.name}") as advance:
         return stages.land_source(run, source, advance)
+
+
+@step("land {source.name} again")
+def land_again(run: Run, source: AnyFiles, *, unknown: bool) -> Relanding:
+    """Land those extracts of a source again that had landed with another mapping."""
+    with progress(f"landing {source.name} again") as advance:
+
+        def advance_and_say(done: int, total: int) -> None:
+            advance(done, total)
+            if total:
+                report_where_no_bar_shows(f"{source.name}: {done:,} of {total:,} landed again")
+
+        return stages.reland(run, source, advance_and_say, unknown=unknown)
 
 
 @step("fetch {feed.name}", retry=Retry(on=NetworkDown, after_seconds=(30, 120)))
@@ -288,6 +322,8 @@ def _land_and_judge(run: Run, by: Runner) -> Summary:
         by.gate_stopped(run.settings, report)
     summary = Summary(run_id=run.run_id, landings=landings, raw_gate=report)
     summary = stages.with_findings(run, summary)
+    for other in summary.other_mappings:
+        by.log(logging.WARNING, str(other))
     by.leave_summary(run.settings, summary)
     return summary
 
@@ -312,6 +348,14 @@ def _logged(by: Runner, landing: SourceLanding) -> SourceLanding:
     for message in landing.failed:
         by.log(logging.ERROR, message)
     return landing
+
+
+def _logged_again(by: Runner, relanding: Relanding) -> Relanding:
+    if relanding.landed:
+        by.log(logging.INFO, f"{relanding.source}: {len(relanding.landed)} landed again")
+    for message in relanding.left:
+        by.log(logging.ERROR, message)
+    return relanding
 
 
 def _build_and_publish(run: Run, by: Runner, summary: Summary) -> Summary:

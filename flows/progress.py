@@ -49,6 +49,12 @@ def progress(label: str) -> Iterator[Callable[[int, int], None]]:
         _write(log, f"{label}: done in {time.monotonic() - began:.1f} s")
 
 
+def report_where_no_bar_shows(message: str) -> None:
+    """Say on stderr how far long work has come, unless a terminal shows a bar of it."""
+    if not _console.is_terminal:
+        notice(message)
+
+
 def notice(message: str) -> None:
     """Say on stderr why nothing moves."""
     _console.print(message, highlight=False, markup=False, soft_wrap=True)

@@ -26,8 +26,8 @@ COLUMNS = {
     "cells": "How many numbers changed: 1, or as many as are summed up.",
     "old_value": "What had been published; summed up over the cells.",
     "new_value": "What is published now; NULL where it cannot be told any more.",
-    "cause": "definition, retraction, identity, late_events, watermark, maturing, charts or "
-    "store_reports.",
+    "cause": "definition, mapping, retraction, identity, late_events, watermark, maturing, charts "
+    "or store_reports.",
     "explanation": "The cause in words and numbers.",
 }
 """The columns of the table ``restatements`` and what each says."""
@@ -136,7 +136,8 @@ def _find_causes(con: duckdb.DuckDBPyConnection, definition: str) -> None:
         with
 
         then_seen as (
-            select extract_id from warehouse.ops.publication_extracts
+            select extract_id, mapping_hash, landed_at, app_id
+            from warehouse.ops.publication_extracts
             where publication_id = (select publication_id from previous.publication)
         ),
 
@@ -151,8 +152,42 @@ def _find_causes(con: duckdb.DuckDBPyConnection, definition: str) -> None:
         retracted as (
             select app_id, count(*) as extracts, sum(rows_landed) as events
             from extracts
-            where status <> 'landed' and extract_id in (from then_seen)
+            where status <> 'landed' and extract_id in (select extract_id from then_seen)
             group by app_id
+        ),
+
+        -- of an extract from before mappings were noted it is known only that it landed again
+        relanded as (
+            select
+                now_seen.kind,
+                then_seen.app_id as was_of,
+                sources.app_id as is_of,
+            from then_seen
+            inner join warehouse.raw.extracts as now_seen using (extract_id)
+            left join sources on now_seen.source = sources.source
+            where
+                now_seen.status = 'landed'
+                and now_seen.landed_at <> then_seen.landed_at
+                and now_seen.mapping_hash is distinct from then_seen.mapping_hash
+        ),
+
+        -- events may have moved from an app to another one
+        remapped as (
+            select app_id, count(*) as extracts
+            from (
+                select unnest(list_distinct([was_of, is_of])) as app_id
+                from relanded
+                where kind = 'events'
+            )
+            where app_id is not null
+            group by app_id
+        ),
+
+        remapped_others as (
+            select
+                count(*) filter (kind = 'ranks') as ranks,
+                count(*) filter (kind = 'installs') as installs,
+            from relanded
         ),
 
         forgotten as (
@@ -174,13 +209,16 @@ def _find_causes(con: duckdb.DuckDBPyConnection, definition: str) -> None:
             from warehouse.intermediate.int_extract_days as days
             inner join previous.dim_apps as apps
                 on days.app_id = apps.app_id and days.activity_date <= apps.watermark
-            where days.extract_id not in (from then_seen)
+            where days.extract_id not in (select extract_id from then_seen)
             group by days.app_id
         )
 
         select
             apps.app_id,
             publication.definition_hash <> $definition as is_defined_anew,
+            remapped.extracts is not null as is_remapped,
+            remapped_others.ranks as remapped_ranks,
+            remapped_others.installs as remapped_installs,
             retracted.extracts is not null or forgotten.extracts > 0 as is_retracted,
             merged.users is not null as is_merged,
             late.extracts is not null as is_late,
@@ -189,6 +227,9 @@ def _find_causes(con: duckdb.DuckDBPyConnection, definition: str) -> None:
                 '; ',
                 case when publication.definition_hash <> $definition
                     then 'the definitions have changed (time zone, settings or models)' end,
+                case when remapped.extracts is not null then format(
+                    '{:,} extract(s) landed again with another mapping', remapped.extracts
+                ) end,
                 case when retracted.extracts is not null then format(
                     '{:,} extract(s) with {:,} events taken back',
                     retracted.extracts, retracted.events
@@ -211,7 +252,9 @@ def _find_causes(con: duckdb.DuckDBPyConnection, definition: str) -> None:
         from dim_apps as apps
         cross join previous.publication as publication
         cross join forgotten
+        cross join remapped_others
         left join previous.dim_apps as previous_apps on apps.app_id = previous_apps.app_id
+        left join remapped on apps.app_id = remapped.app_id
         left join retracted on apps.app_id = retracted.app_id
         left join merged on apps.app_id = merged.app_id
         left join late on apps.app_id = late.app_id
@@ -231,9 +274,12 @@ def _sum_up(con: duckdb.DuckDBPyConnection, publication_id: str, built_at: datet
             select
                 moved.*,
                 case
-                    when moved.mart = 'fct_app_ranks_daily' then 'charts'
-                    when moved.mart = 'fct_installs_daily' then 'store_reports'
+                    when moved.mart = 'fct_app_ranks_daily'
+                        then if(causes.remapped_ranks > 0, 'mapping', 'charts')
+                    when moved.mart = 'fct_installs_daily'
+                        then if(causes.remapped_installs > 0, 'mapping', 'store_reports')
                     when causes.is_defined_anew then 'definition'
+                    when causes.is_remapped then 'mapping'
                     when causes.is_retracted then 'retraction'
                     when causes.is_merged then 'identity'
                     when causes.is_late then 'late_events'
@@ -241,6 +287,10 @@ def _sum_up(con: duckdb.DuckDBPyConnection, publication_id: str, built_at: datet
                     else 'maturing'
                 end as cause,
                 causes.explanation,
+                case moved.mart
+                    when 'fct_app_ranks_daily' then causes.remapped_ranks
+                    when 'fct_installs_daily' then causes.remapped_installs
+                end as remapped_files,
                 causes.previous_watermark,
                 causes.watermark,
                 row_number() over (
@@ -264,6 +314,9 @@ def _sum_up(con: duckdb.DuckDBPyConnection, publication_id: str, built_at: datet
             sum(new_value) as new_value,
             coalesce(cause, 'definition') as cause,
             case
+                when cause = 'mapping' and remapped_files > 0 then format(
+                    '{:,} extract(s) landed again with another mapping', remapped_files
+                )
                 when cause = 'charts' then 'chart captures landed late or were taken back'
                 when cause = 'store_reports' then 'a store corrected or completed its reports'
                 when cause = 'maturing' then format(

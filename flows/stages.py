@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
+import difflib
 import secrets
 import time
 from collections.abc import Sequence
@@ -18,7 +18,6 @@ from flows.builds import Build
 from flows.compaction import Compaction
 from flows.compaction import compact as compact_warehouse
 from flows.dbt_process import prepare_dbt
-from flows.definition import definition_hash
 from flows.errors import AfterhypeError, ConfigurationError
 from flows.extract.apple_charts import Fetch, archived
 from flows.lake import upkeep as lake
@@ -27,6 +26,8 @@ from flows.land import ledger
 from flows.land.configuration import write_configuration
 from flows.land.coverage import find_holes
 from flows.land.drift import list_drift, sum_up
+from flows.land.relanding import OtherMapping, Relanding, other_mappings
+from flows.land.relanding import reland as reland_source
 from flows.land.source import Advance, SourceLanding, land_fetches, land_files
 from flows.outlook.slow_sources import SlowSource, slow_sources
 from flows.publish import Publication, current_publication, list_publications
@@ -84,6 +85,7 @@ class Summary:
     publication: Publication | None = None
     nothing_new: bool = False
     deliveries: tuple[Delivery, ...] = ()
+    other_mappings: tuple[OtherMapping, ...] = ()
 
     @property
     def failures(self) -> tuple[str, ...]:
@@ -166,6 +168,22 @@ def together(parts: Sequence[Summary]) -> Summary:
     )
 
 
+def sources_of_files(run: Run, source: str | None) -> list[AnyFiles]:
+    """The sources whose extracts are files, or the one of this name. Raises ConfigurationError."""
+    files: dict[str, AnyFiles] = {
+        one.name: one for one in run.sources.all if not isinstance(one, ChartFeed)
+    }
+    if source is None:
+        return list(files.values())
+    if source not in files:
+        close = difflib.get_close_matches(source, files, n=1)
+        hint = f"did you mean {close[0]}?" if close else f"known: {', '.join(files) or 'none'}"
+        raise ConfigurationError(
+            f"no source of files is named {source!r} in {run.settings.sources} ({hint})"
+        )
+    return [files[source]]
+
+
 def archived_fetches(run: Run, feed: ChartFeed) -> list[Fetch]:
     """The archived payloads of a live feed of the days to which a run is narrowed."""
     assert run.days is not None  # a backfill has a range
@@ -212,6 +230,16 @@ def _get_ready(run: Run, con: duckdb.DuckDBPyConnection) -> None:
         prepare_dbt(dbt.request("build"))
 
 
+def reland(run: Run, source: AnyFiles, advance: Advance, *, unknown: bool) -> Relanding:
+    """Land those extracts of a source again that had landed with another mapping."""
+    with connect(run.settings) as con:
+        relanding = reland_source(
+            con, source, run.settings, run.now, unknown=unknown, advance=advance
+        )
+        lake.sweep(con)
+    return relanding
+
+
 def land_feed(run: Run, feed: ChartFeed, fetches: list[Fetch]) -> SourceLanding:
     """Land what a live feed gave."""
     with connect(run.settings) as con:
@@ -240,15 +268,12 @@ def judge_extracts(run: Run) -> GateReport | None:
 
 
 def unchanged_publication(run: Run) -> Publication | None:
-    """The publication that stands, if it was made of exactly what the warehouse holds now."""
+    """The current publication, if it was made of exactly what the warehouse holds now."""
     stands = current_publication(run.settings)
     if stands is None:
         return None
     with connect(run.settings) as con:
-        last = con.execute(
-            "select fingerprint from ops.publications order by published_at desc limit 1"
-        ).fetchone()
-        return stands if last and last[0] == _fingerprint(run, con) else None
+        return None if builds.unpublished(con, run.sources) else stands
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -378,7 +403,7 @@ def judge_marts(run: Run) -> GateReport:
 def publish(run: Run) -> Publication:
     """Swap the new publication in, with its site, and remember what it was made of."""
     with connect(run.settings) as con:
-        fingerprint = _fingerprint(run, con)
+        fingerprint = builds.built_fingerprint(con)
         gate_results = _latest_gate_results(con)
 
     def write_publication_site(marts: Path, target: Path) -> None:
@@ -409,8 +434,10 @@ def publish(run: Run) -> Publication:
             [publication.publication_id, fingerprint, run.now],
         )
         con.execute(
-            "insert into ops.publication_extracts "
-            "select ?, extract_id from raw.extracts where status = 'landed'",
+            "insert into ops.publication_extracts by name "
+            "select ? as publication_id, extract_id, mapping_hash, landed_at, app_id "
+            "from raw.extracts left join raw.event_sources using (source) "
+            "where status = 'landed'",
             [publication.publication_id],
         )
         con.execute(
@@ -468,6 +495,7 @@ def slow(run: Run) -> list[SlowSource]:
 def with_findings(run: Run, summary: Summary) -> Summary:
     """The summary with what its extracts were rejected for, and how their columns differ.
 
+    Also with the sources whose extracts landed with another mapping than they have now.
     Read while the run holds its home: the next one may write it as soon as this one ends.
     """
     landed = {
@@ -475,9 +503,10 @@ def with_findings(run: Run, summary: Summary) -> Summary:
         for landing in summary.landings
         for extract_id, outcome in landing.landed.items()
     }
-    if not landed:
-        return summary
     with connect(run.settings, read_only=True) as con:
+        summary = replace(summary, other_mappings=other_mappings(con, run.selected))
+        if not landed:
+            return summary
         return replace(
             summary,
             drift=tuple(sum_up(list_drift(con, list(landed)))),
@@ -513,21 +542,6 @@ def _rejects_by_reason(
         RejectedRows(source=source, reason=reason, rows=count, first_place=first_place)
         for source, reason, count, first_place in rows
     )
-
-
-def _fingerprint(run: Run, con: duckdb.DuckDBPyConnection) -> str:
-    """A hash of all that the marts are made of: the definitions, the sources file, what landed."""
-    digest = hashlib.sha256(definition_hash(run.sources).encode())
-    told = {"ranks", "installs", "reviews", "land", "publish"}  # they tell where, not what
-    digest.update(run.sources.model_dump_json(exclude=told).encode())
-    for query in (
-        # landed_at: an extract that was landed again may hold as many rows as before, and others
-        "select extract_id, status, rows_landed, rows_rejected, "
-        "if(status = 'failed', null, landed_at) from raw.extracts order by all",
-        "select count(*), max(landed_at) from raw.chart_snapshots",
-    ):
-        digest.update(repr(con.execute(query).fetchall()).encode())
-    return digest.hexdigest()
 
 
 def _latest_gate_results(con: duckdb.DuckDBPyConnection) -> list[dict[str, object]]:

@@ -11,14 +11,17 @@ from typing import Any
 import duckdb
 from pydantic import BaseModel, ConfigDict
 
+from flows.builds import unpublished
 from flows.deployment_runs import DeploymentRuns
 from flows.errors import AfterhypeError
 from flows.lake.location import lake_of
 from flows.land.ledger import list_extracts
+from flows.land.relanding import OtherMapping, other_mappings
 from flows.outlook.slow_sources import slow_sources
 from flows.publish import current_publication, list_publications
 from flows.settings import Settings, prefect_api_url
 from flows.sources import Sources, load_sources
+from flows.sql import has_columns
 from flows.staleness import stale_sources
 from flows.targets import deliveries
 from flows.targets.deliveries import TargetState
@@ -52,6 +55,7 @@ class SourceStatus(_Part):
     ``is_stale`` says that this is more than its ``stale_after_hours``, or much by its own rhythm.
     ``waits`` says which app waits for it; ``ended`` is its last reporting day, where it is over.
     ``is_retired``: the file names it no more; what it has landed stays and counts.
+    ``other_mapping`` counts the extracts that landed with another mapping than it has now.
     """
 
     source: str
@@ -68,6 +72,7 @@ class SourceStatus(_Part):
     quarantined: int
     failed: int
     rows_rejected: int
+    other_mapping: int
 
 
 class QuarantinedExtract(_Part):
@@ -110,7 +115,8 @@ class Status(_Part):
 
     ``unread`` says why the warehouse could not be read, and with it sources, lake, quarantine,
     gates and targets; ``lake`` is none where the events lie in the warehouse; ``schedule_unknown``
-    says why Prefect could not be asked for ``deployments``.
+    says why Prefect could not be asked for ``deployments``; ``unpublished`` what is new since the
+    last publication, none where the next run will find nothing new either.
     """
 
     home: Path
@@ -118,6 +124,7 @@ class Status(_Part):
     publication: PublicationStatus | None
     writer: str | None
     unread: str | None
+    unpublished: str | None
     sources: list[SourceStatus]
     lake: LakeStatus | None
     quarantine: list[QuarantinedExtract]
@@ -167,18 +174,23 @@ def _publication(settings: Settings, now: datetime) -> PublicationStatus | None:
 
 def _from_warehouse(settings: Settings, now: datetime) -> dict[str, Any]:
     nothing: dict[str, Any] = {key: [] for key in ("sources", "quarantine", "gates", "targets")}
-    nothing["lake"] = None
+    nothing |= {"lake": None, "unpublished": None}
     try:
         configured = load_sources(settings.sources)
         if not settings.warehouse_path.exists():
-            return nothing | {"unread": None, "sources": _sources([], configured, set(), {}, now)}
+            return nothing | {
+                "unread": None,
+                "sources": _sources([], configured, set(), {}, {}, now),
+            }
         targets = deliveries.state(settings, configured)
         with connect(settings, read_only=True) as con:
             stale = {found.source for found in stale_sources(con, configured.all, now)}
             waits = {found.source: str(found) for found in slow_sources(con)}
+            others = {one.source: one.extracts for one in other_mappings(con, configured.all)}
             return {
                 "unread": None,
-                "sources": _sources(_rows(con, SOURCES), configured, stale, waits, now),
+                "unpublished": _unpublished(con, configured),
+                "sources": _sources(_rows(con, SOURCES), configured, stale, waits, others, now),
                 "lake": _lake(con),
                 "quarantine": [
                     QuarantinedExtract(
@@ -191,6 +203,13 @@ def _from_warehouse(settings: Settings, now: datetime) -> dict[str, Any]:
             }
     except AfterhypeError as error:
         return nothing | {"unread": str(error)}
+
+
+def _unpublished(con: duckdb.DuckDBPyConnection, configured: Sources) -> str | None:
+    row = con.execute("select current_database()").fetchone()
+    if row and not has_columns(con, row[0], "builds", ("inputs",)):
+        return "the home is of an earlier version, which noted less about its builds"
+    return unpublished(con, configured)
 
 
 def _lake(con: duckdb.DuckDBPyConnection) -> LakeStatus | None:
@@ -273,6 +292,7 @@ def _sources(
     configured: Sources,
     stale: set[str],
     waits: dict[str, str],
+    others: dict[str, int],
     now: datetime,
 ) -> list[SourceStatus]:
     """The sources file's sources in its order, then those that it names no more."""
@@ -298,6 +318,7 @@ def _sources(
                 quarantined=row.get("quarantined", 0),
                 failed=row.get("failed", 0),
                 rows_rejected=row.get("rows_rejected", 0),
+                other_mapping=others.get(name, 0),
             )
         )
     return statuses
@@ -339,6 +360,11 @@ def _next_steps(status: Status) -> Iterator[str]:
             f"{len(status.quarantine)} in quarantine: `afterhype extracts --status quarantined`, "
             "then `afterhype extracts release ID`, `discard ID`, or mend it and `reland ID`."
         )
+    for source in status.sources:
+        if source.other_mapping:
+            yield str(OtherMapping(source=source.source, extracts=source.other_mapping))
+    if status.publication and status.unpublished:
+        yield f"Not published yet: {status.unpublished}. `afterhype run` publishes it."
     for source in status.sources:
         if source.is_stale:
             yield (

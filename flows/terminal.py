@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from flows.inspect.trial import Inspection
     from flows.land.drift import Drift
     from flows.land.ledger import LedgerRow
+    from flows.land.relanding import Relanding
     from flows.outlook.verdict import Verdict
     from flows.stages import RejectedRows, Summary
     from flows.status import GateRun, SourceStatus, Status
@@ -112,6 +113,8 @@ def show_summary(settings: Settings, summary: Summary) -> None:
         say(f"Drift in {drift}")
     for message in summary.failures:
         error(message)
+    for other in summary.other_mappings:
+        say(f"Another mapping: {other}")
     show_gates(summary)
     if summary.nothing_new and summary.publication:
         say(f"Nothing new since publication {summary.publication.publication_id}; it stands.")
@@ -336,6 +339,25 @@ def show_extracts(rows: Sequence[LedgerRow], drifts: Sequence[Drift]) -> None:
         say(f"{drift.extract_id} drift in {drift}")
     if any(row.status == "quarantined" for row in rows):
         say("Decide: `afterhype extracts release ID`, `discard ID`, or mend it and `reland ID`.")
+
+
+def show_relandings(relandings: Sequence[Relanding]) -> None:
+    """What landed again, and which extracts are left as they had landed, with the reason."""
+    for relanding in relandings:
+        if relanding.landed:
+            outcomes = list(relanding.landed.values())
+            say(
+                f"{relanding.source}: {_count(len(outcomes), 'extract')} landed again · "
+                f"{sum(one.rows_landed for one in outcomes):,} rows landed, "
+                f"{sum(one.rows_duplicate for one in outcomes):,} duplicate, "
+                f"{sum(one.rows_rejected for one in outcomes):,} rejected"
+            )
+        for message in relanding.left:
+            error(message)
+    if any(relanding.landed for relanding in relandings):
+        say("`afterhype run` judges them, builds and publishes what follows.")
+    elif not any(relanding.left for relanding in relandings):
+        say("Nothing to land again: the extracts landed with the mapping that is there now.")
 
 
 def show_deployments(deployments: Sequence[DeploymentRuns]) -> None:

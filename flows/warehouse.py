@@ -67,11 +67,19 @@ create table if not exists raw.extracts (
     reaches timestamp, -- of events: up to when, whatever the clocks of a few users say
     rows_unlike bigint, -- duplicates that differ from the event that is kept of them
     rows_nameless bigint, -- rejects that say that they are nobody's, by a word that is no id
+    mapping_hash varchar, -- of raw.mappings: with which it landed; null: not known
 );
 alter table raw.extracts add column if not exists etag varchar;
 alter table raw.extracts add column if not exists reaches timestamp;
 alter table raw.extracts add column if not exists rows_unlike bigint;
 alter table raw.extracts add column if not exists rows_nameless bigint;
+alter table raw.extracts add column if not exists mapping_hash varchar;
+
+-- the mappings with which extracts landed: the part of the sources file that made their rows, JSON
+create table if not exists raw.mappings (
+    mapping_hash varchar primary key,
+    mapping varchar not null,
+);
 
 -- how many users of each landed event extract are seen in an hour (UTC), to find what lacks
 create table if not exists raw.extract_hours (
@@ -445,6 +453,10 @@ create table if not exists ops.publication_extracts (
     publication_id varchar not null,
     extract_id varchar not null,
 );
+-- how they were landed then; landed_at is null where that was not noted yet
+alter table ops.publication_extracts add column if not exists mapping_hash varchar;
+alter table ops.publication_extracts add column if not exists landed_at timestamp;
+alter table ops.publication_extracts add column if not exists app_id varchar; -- of events
 
 create table if not exists ops.gate_results (
     run_id varchar not null,

@@ -36,4 +36,5 @@ def examine(settings: Settings) -> Iterator[Finding]:
         yield from inputs.lake(sources, settings)
         for source in sources.all:
             yield inputs.place(source, settings)
+        yield from home.other_mappings(settings, sources)
     yield from prefect_server(settings)

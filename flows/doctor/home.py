@@ -14,8 +14,10 @@ import duckdb
 
 from flows.doctor.finding import Finding, ok, problem, warning
 from flows.errors import AfterhypeError
+from flows.land import relanding
 from flows.land.keys import fingerprint_of
 from flows.settings import Settings
+from flows.sources import Sources
 from flows.warehouse import connect, lock_holder
 
 # struct flock of fcntl(2), with the padding of the platform; the pid is what is asked for
@@ -93,6 +95,27 @@ def newest_landing(settings: Settings) -> datetime | None:
         return None
     newest: datetime | None = row[0] if row else None
     return newest
+
+
+def other_mappings(settings: Settings, sources: Sources) -> list[Finding]:
+    """A finding for each source whose extracts landed with another mapping than it has now."""
+    check = "mappings"
+    if not settings.warehouse_path.exists():
+        return [ok(check, "nothing has landed yet")]
+    try:
+        with connect(settings, read_only=True) as con:
+            found = relanding.other_mappings(con, sources.all)
+    except AfterhypeError as error:
+        return [warning(check, f"cannot be compared: {error}", "Ask again once it is free")]
+    return [
+        warning(
+            check,
+            f"{other.source}: {other.extracts} of its extracts landed with another mapping than "
+            "it has now",
+            f"{other.command}, then `afterhype run`",
+        )
+        for other in found
+    ] or [ok(check, "no extract is known to have landed with another one than its source has now")]
 
 
 def leftovers(settings: Settings) -> list[Finding]:

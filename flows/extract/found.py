@@ -41,6 +41,7 @@ class Extract:
     ``location`` is what DuckDB reads, a local path or a remote URI. ``modified_at`` is naive UTC;
     ``checksum`` is the SHA-256 of the bytes, in hex. ``head`` are the first of them; ``problem`` is
     what was found wrong with them as they went by, ``survey`` counts the lines of a remote text.
+    ``mapping`` is the text of the one with which it lands, see flows.mapping_text.
     """
 
     source: str
@@ -55,6 +56,7 @@ class Extract:
     head: Head = b""
     problem: str | None = None
     survey: Survey | None = None
+    mapping: str | None = None
 
     @property
     def extract_id(self) -> str:

@@ -16,6 +16,7 @@ from flows.extract.files import filled, list_files
 from flows.extract.found import HEAD_BYTES, Extract, Found
 from flows.extract.survey import Survey
 from flows.extract.unpack import GZIP, ZSTD
+from flows.mapping_text import mapping_text
 from flows.settings import Settings
 from flows.sources import FileSource
 
@@ -33,6 +34,7 @@ class Places:
 
     def __init__(self, source: FileSource) -> None:
         self._source = source
+        self._mapping = mapping_text(source)
         self._remotes: dict[str, Remote] = {}
 
     def find(self, settings: Settings) -> list[Found]:
@@ -121,6 +123,7 @@ class Places:
             head=head,
             problem=whole.problem() if whole else None,
             survey=survey,
+            mapping=self._mapping,
         )
 
 

@@ -33,12 +33,15 @@ def land_chart_files(
     settings: Settings,
     now: datetime,
     stream: Stream = local_only,
+    *,
+    again: bool = False,
 ) -> dict[str, Landed]:
     """Land the captures of some files in one transaction: all of them or nothing.
 
     Gives what each came to, by extract id. ``now`` is naive UTC. Members of an archive that cannot
-    be read are rejects. Raises BrokenExtracts where whole files cannot be read, or ExtractError
-    where it is not known which; the ledger knows nothing of it then.
+    be read are rejects. Where they land ``again``, this takes the place of what they had landed.
+    Raises BrokenExtracts where whole files cannot be read, or ExtractError where it is not known
+    which; the ledger knows nothing of it then, or what it knew.
     """
     encoding = source.text_encoding
     with (
@@ -57,6 +60,8 @@ def land_chart_files(
         broken |= claims.refused(con, extracts, source)
         if broken:
             raise BrokenExtracts(broken)
+        if again:
+            ledger.take_out(con, [extract.extract_id for extract in extracts])
         return _insert(con, extracts, parts, now)
 
 

@@ -41,12 +41,15 @@ def land_events(
     settings: Settings,
     now: datetime,
     stream: Stream = local_only,
+    *,
+    again: bool = False,
 ) -> dict[str, Landed]:
     """Land event extracts of one source in one transaction: all of them or nothing.
 
     Rows go to raw.app_events, those that another landed extract has delivered already to
-    raw.app_event_duplicates, bad ones to raw.rejects with a reason. ``now`` is naive UTC. Raises
-    ExtractError when a file cannot be read at all; the ledger knows nothing of it then.
+    raw.app_event_duplicates, bad ones to raw.rejects with a reason. ``now`` is naive UTC. Where
+    they land ``again``, this takes the place of what they had landed. Raises ExtractError when a
+    file cannot be read at all; the ledger knows nothing of it then, or what it knew.
     """
     key = load_user_key(settings)
     encoding = source.text_encoding
@@ -69,12 +72,14 @@ def land_events(
         links.collect_links(con, source, mapped)
         _identify(con, source, mapped, key)
         if mapped.former_event_id:
-            _recognise_former_ids(con, source)
+            _recognise_former_ids(con, source, extracts)
         content_ids.recognise_former_ones(con, source)
         counted = _keep_first_rows(con)
         reaches = clocks.reach(con, now)
         drift.profile(con, opened, parts, mapped)
         with ledger.changes(con):
+            if again:
+                ledger.take_out(con, [extract.extract_id for extract in extracts])
             check_key(con, key)
             rejected = keep_rejects(con, source, mapped, [part.member for part in parts], now)
             outcomes = _insert(con, extracts, source, counted, rejected, reaches, now)
@@ -84,6 +89,8 @@ def land_events(
             if mapped.merges:
                 landed = [extract.extract_id for extract in extracts]
                 identities.land_links(con, source.app_id, mapped.merges, landed)
+            if again:  # what they had linked before is gone
+                identities.resolve(con)
             if source.replaces_same_path:
                 for extract in extracts:
                     ledger.supersede(con, extract)
@@ -140,13 +147,16 @@ def _identify(
     content_ids.name_events(con)
 
 
-def _recognise_former_ids(con: duckdb.DuckDBPyConnection, source: EventSource) -> None:
+def _recognise_former_ids(
+    con: duckdb.DuckDBPyConnection, source: EventSource, extracts: Sequence[Extract]
+) -> None:
     """Give events that landed by another id, when formats told them apart by less, that id.
 
     It is the same event if user (as then or as today), name and time are the same as well. Only
     days that the rows touch are looked at. Of pruned events nothing but the id is known: it is
-    enough.
+    enough. What the extracts themselves have landed before gives way to them, ids and all.
     """
+    given = {"app_id": source.app_id, "own": [extract.extract_id for extract in extracts]}
     con.execute(
         """
         set variable first_event = (select min(event_time) from judged where reason is null)
@@ -164,11 +174,12 @@ def _recognise_former_ids(con: duckdb.DuckDBPyConnection, source: EventSource) -
         where
             app_id = $app_id
             and event_time between getvariable('first_event') and getvariable('last_event')
+            and not list_contains($own::varchar[], extract_id)
         union all
         select 1 from raw.pruned_event_ids where app_id = $app_id
         limit 1
         """,
-        {"app_id": source.app_id},
+        given,
     ).fetchone()
     if landed is None:
         return
@@ -190,6 +201,7 @@ def _recognise_former_ids(con: duckdb.DuckDBPyConnection, source: EventSource) -
                     app_id = $app_id
                     and event_time
                         between getvariable('first_event') and getvariable('last_event')
+                    and not list_contains($own::varchar[], extract_id)
             ) as landed
                 on judged.former_event_id = landed.event_id
                 and users.user_key = landed.user_key
@@ -206,7 +218,7 @@ def _recognise_former_ids(con: duckdb.DuckDBPyConnection, source: EventSource) -
         ) as known
         where judged.line_number = known.line_number
         """,
-        {"app_id": source.app_id},
+        given,
     )
 
 

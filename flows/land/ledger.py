@@ -17,6 +17,8 @@ from flows.extract.found import Extract, found_file
 from flows.lake import events as raw_events
 from flows.land import identities
 from flows.land.snapshots import mark_unchanged
+from flows.mapping_text import hash_of, mapping_text
+from flows.sources import ChartFeed
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,21 +51,22 @@ class Seen:
     etag: str | None
 
 
-def identify_fetch(path: Path, *, source: str, format: str) -> Extract:
+def identify_fetch(path: Path, feed: ChartFeed) -> Extract:
     """Identify an archived payload by its content and its place in the archive.
 
     The same bytes fetched an hour later are another fetch: the chart stood still.
     """
     found = found_file(path)
     return Extract(
-        source=source,
-        kind="ranks",
-        format=format,
+        source=feed.name,
+        kind=feed.kind,
+        format=feed.feed,
         uri=found.uri,
         location=found.uri,
         checksum=hashlib.sha256(f"{path}\0".encode() + path.read_bytes()).hexdigest(),
         bytes=found.bytes,
         modified_at=found.modified_at,
+        mapping=mapping_text(feed),
     )
 
 
@@ -92,6 +95,12 @@ def record(
         for extract in extracts
     ]
     _write(con, rows)
+    texts = sorted({extract.mapping for extract in extracts if extract.mapping})
+    con.execute(
+        "insert or ignore into raw.mappings "
+        "select unnest(?::varchar[]) as mapping_hash, unnest(?::varchar[]) as mapping",
+        [[hash_of(text) for text in texts], texts],
+    )
 
 
 def record_failure(
@@ -127,6 +136,7 @@ def _row(
         "status": status,
         "landed_at": landed_at,
         "error": error,
+        "mapping_hash": hash_of(extract.mapping) if extract.mapping else None,
     }
 
 
@@ -258,8 +268,8 @@ def quarantine(con: duckdb.DuckDBPyConnection, extract_id: str, reason: str) -> 
     """
     _refuse_pruned(con, extract_id)
     with _change(con, extract_id, "landed", "quarantined", reason):
-        _disturb(con, "select * from raw.app_events where extract_id = $extract_id", extract_id)
-        _promote(con, extract_id)
+        _disturb_events_of(con, [extract_id])
+        _promote(con, [extract_id])
 
 
 def release(con: duckdb.DuckDBPyConnection, extract_id: str) -> None:
@@ -293,51 +303,99 @@ def replace_extract(con: duckdb.DuckDBPyConnection, extract_id: str, reason: str
     To be called within ``changes``. Raises AfterhypeError where raw events of it were pruned.
     """
     _refuse_pruned(con, extract_id)
-    _disturb(con, "select * from raw.app_events where extract_id = $extract_id", extract_id)
+    _disturb_events_of(con, [extract_id])
     con.execute(
         "update raw.extracts set status = 'discarded', error = ? where extract_id = ?",
         [reason, extract_id],
     )
-    _promote(con, extract_id)
+    _promote(con, [extract_id])
     identities.resolve(con, [extract_id])
-    _delete_rows(con, extract_id)
+    _delete_rows(con, [extract_id])
 
 
 def discard(con: duckdb.DuckDBPyConnection, extract_id: str) -> None:
     """Delete a quarantined extract's rows. Its ledger row and rejects stay: it lands no more."""
     with _change(con, extract_id, "quarantined", "discarded", None):
-        _delete_rows(con, extract_id)
+        _delete_rows(con, [extract_id])
 
 
 def forget(con: duckdb.DuckDBPyConnection, extract_id: str) -> None:
     """Remove every trace of an extract, so that the next run lands it with today's mapping.
 
-    Raises AfterhypeError for an unknown extract.
+    Raises AfterhypeError for an unknown extract, and for one of which raw events were pruned.
     """
-    status = _status(con, extract_id)
-    if status == "landed":
-        quarantine(con, extract_id, "to be landed anew")
+    _status(con, extract_id)
+    _refuse_pruned(con, extract_id)
     with changes(con):
-        _delete_rows(con, extract_id)
-        for table in (
-            "raw.rejects",
-            "raw.extract_columns",
-            "raw.extract_hours",
-            "raw.schema_drift",
-            "raw.extracts",
-            "ops.seen_files",
-            "ops.built_extracts",
-            "ops.former_content_ids",
-        ):
-            con.execute(f"delete from {table} where extract_id = ?", [extract_id])
+        take_out(con, [extract_id])
+        con.execute("delete from ops.seen_files where extract_id = ?", [extract_id])
+        identities.resolve(con)
 
 
-def _delete_rows(con: duckdb.DuckDBPyConnection, extract_id: str) -> None:
+def refuse_without_file(con: duckdb.DuckDBPyConnection, extract_id: str) -> None:
+    """Raise AfterhypeError for an extract of local files that are gone: nothing could land."""
+    _status(con, extract_id)
+    uris = [
+        uri
+        for (uri,) in con.execute(
+            "select uri from raw.extracts where extract_id = $extract_id "
+            "union select uri from ops.seen_files where extract_id = $extract_id order by uri",
+            {"extract_id": extract_id},
+        ).fetchall()
+    ]
+    if not any("://" in uri or Path(uri).is_file() for uri in uris):
+        raise AfterhypeError(
+            f"extract {extract_id}: its file is gone ({', '.join(uris)}), and its rows would be; "
+            "nothing was changed. Put it back, or give --drop to let the rows go."
+        )
+
+
+def take_out(con: duckdb.DuckDBPyConnection, extract_ids: Sequence[str]) -> None:
+    """Remove extracts and all that they had landed, but for where their files were seen.
+
+    To be called within ``changes``. Events that others delivered too come from them now. Whoever
+    calls it has looked whether raw events of them were pruned, and resolves identities afterwards.
+    """
+    con.execute(
+        "update raw.extracts set status = 'quarantined' "
+        "where status = 'landed' and extract_id in (select unnest(?::varchar[]))",
+        [list(extract_ids)],
+    )
+    _disturb_events_of(con, extract_ids)
+    _promote(con, extract_ids)
+    mark_unchanged(con, extract_ids)
+    _delete_rows(con, extract_ids)
+    for table in (
+        "raw.rejects",
+        "raw.extract_columns",
+        "raw.extract_hours",
+        "raw.schema_drift",
+        "raw.extracts",
+        "ops.built_extracts",
+        "ops.former_content_ids",
+    ):
+        con.execute(
+            f"delete from {table} where extract_id in (select unnest(?::varchar[]))",
+            [list(extract_ids)],
+        )
+
+
+def pruned(con: duckdb.DuckDBPyConnection, extract_ids: Collection[str]) -> set[str]:
+    """Those of some extracts of which raw events were pruned: they cannot be taken back."""
+    rows = con.execute(
+        "select distinct extract_id from raw.pruned_extract_days "
+        "where events > 0 and extract_id in (select unnest(?::varchar[]))",
+        [list(extract_ids)],
+    ).fetchall()
+    return {extract_id for (extract_id,) in rows}
+
+
+def _delete_rows(con: duckdb.DuckDBPyConnection, extract_ids: Sequence[str]) -> None:
     raw_events.delete(
         con,
-        "events.extract_id = $extract_id",
-        within="list_contains(files.extract_ids, $extract_id)",
-        given={"extract_id": extract_id},
+        "events.extract_id in (select unnest($extract_ids::varchar[]))",
+        within="list_has_any(files.extract_ids, $extract_ids::varchar[])",
+        given={"extract_ids": list(extract_ids)},
     )
     for table in (
         "raw.app_event_duplicates",
@@ -347,7 +405,10 @@ def _delete_rows(con: duckdb.DuckDBPyConnection, extract_id: str) -> None:
         "raw.store_installs",
         "raw.app_reviews",
     ):
-        con.execute(f"delete from {table} where extract_id = ?", [extract_id])
+        con.execute(
+            f"delete from {table} where extract_id in (select unnest(?::varchar[]))",
+            [list(extract_ids)],
+        )
 
 
 def _refuse_pruned(con: duckdb.DuckDBPyConnection, extract_id: str) -> None:
@@ -363,7 +424,14 @@ def _refuse_pruned(con: duckdb.DuckDBPyConnection, extract_id: str) -> None:
         )
 
 
-def _disturb(con: duckdb.DuckDBPyConnection, events: str, extract_id: str | None = None) -> None:
+def _disturb_events_of(con: duckdb.DuckDBPyConnection, extract_ids: Sequence[str]) -> None:
+    mine = "select * from raw.app_events where extract_id in (select unnest($mine::varchar[]))"
+    _disturb(con, mine, {"mine": list(extract_ids)})
+
+
+def _disturb(
+    con: duckdb.DuckDBPyConnection, events: str, given: Mapping[str, object] | None = None
+) -> None:
     """Note those of some events that the marts were built with: their user-days count anew."""
     con.execute(
         f"""
@@ -378,7 +446,7 @@ def _disturb(con: duckdb.DuckDBPyConnection, events: str, extract_id: str | None
             on events.app_id = aliases.app_id and events.user_key = aliases.alias_key
         where events.extract_id in (from ops.built_extracts)
         """,
-        {"extract_id": extract_id} if extract_id else {},
+        given or {},
     )
 
 
@@ -427,8 +495,8 @@ def _change(
         identities.resolve(con, [extract_id])
 
 
-def _promote(con: duckdb.DuckDBPyConnection, hidden: str) -> None:
-    """Give the events of a hidden extract to the first landed extract that delivered them too."""
+def _promote(con: duckdb.DuckDBPyConnection, hidden: Sequence[str]) -> None:
+    """Give the events of hidden extracts to the first landed extract that delivered them too."""
     con.execute(
         """
         create or replace temp table moving as
@@ -436,7 +504,10 @@ def _promote(con: duckdb.DuckDBPyConnection, hidden: str) -> None:
         from raw.app_event_duplicates as twin
         inner join raw.extracts as extracts
             on twin.extract_id = extracts.extract_id and extracts.status = 'landed'
-        semi join (select app_id, event_id from raw.app_events where extract_id = $hidden) as lost
+        semi join (
+            select app_id, event_id from raw.app_events
+            where extract_id in (select unnest($hidden::varchar[]))
+        ) as lost
             on twin.app_id = lost.app_id and twin.event_id = lost.event_id
         anti join raw.visible_event_ids as present
             on twin.app_id = present.app_id and twin.event_id = present.event_id
@@ -444,7 +515,7 @@ def _promote(con: duckdb.DuckDBPyConnection, hidden: str) -> None:
             partition by twin.app_id, twin.event_id order by twin.landed_at, twin.extract_id
         ) = 1
         """,
-        {"hidden": hidden},
+        {"hidden": list(hidden)},
     )
     _move(con, "raw.app_event_duplicates", "raw.app_events")
 

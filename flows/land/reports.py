@@ -49,11 +49,14 @@ def land_reports(
     settings: Settings,
     now: datetime,
     stream: Stream = local_only,
+    *,
+    again: bool = False,
 ) -> dict[str, Landed]:
     """Land reports of one source in one transaction: all of them or nothing.
 
     Gives what each came to, by extract id. Rows that cannot be landed go to raw.rejects. ``now`` is
-    naive UTC. Raises ExtractError when a file cannot be read; the ledger knows nothing of it then.
+    naive UTC. Where they land ``again``, this takes the place of what they had landed. Raises
+    ExtractError when a file cannot be read; the ledger knows nothing of it then, or what it knew.
     """
     key = load_user_key(settings)
     encoding = source.text_encoding
@@ -66,6 +69,8 @@ def land_reports(
         _refuse_breakdowns(source, parts, opened)
         _judge(con, opened, source, mapped, now)
         with ledger.changes(con):
+            if again:
+                ledger.take_out(con, [extract.extract_id for extract in extracts])
             check_key(con, key)
             _keep_rejects(con, source, mapped, parts, now)
             if isinstance(source, InstallFiles):

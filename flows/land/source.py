@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import partial
 
 import duckdb
 
@@ -24,6 +25,9 @@ from flows.sources import AnyFiles, ChartFeed, ChartFiles, EventSource
 
 Advance = Callable[[int, int], None]
 """Called with (extracts done, extracts in all) while a source lands."""
+
+
+Landing = Callable[..., dict[str, Landed]]
 
 
 def _silently(_done: int, _total: int) -> None:
@@ -129,7 +133,7 @@ def land_fetches(
     A payload that cannot be read, or is of another chart than was asked for, is a failed snapshot.
     """
     payloads = {
-        fetch: ledger.identify_fetch(fetch.path, source=feed.name, format=feed.feed)
+        fetch: ledger.identify_fetch(fetch.path, feed)
         for fetch in fetches
         if fetch.path is not None
     }
@@ -216,7 +220,7 @@ def _land(
 ) -> dict[str, Landed]:
     """Land extracts together, without those that are broken: they are recorded as failed."""
     landed, broken = land_unbroken(
-        extracts, lambda these: _land_together(con, these, source, settings, now, places)
+        extracts, lambda these: land_together(con, these, source, settings, now, places)
     )
     for extract in extracts:
         if extract.extract_id in broken:
@@ -226,16 +230,26 @@ def _land(
     return landed
 
 
-def _land_together(
+def land_together(
     con: duckdb.DuckDBPyConnection,
     extracts: Sequence[Extract],
     source: AnyFiles,
     settings: Settings,
     now: datetime,
     places: Places,
+    *,
+    again: bool = False,
 ) -> dict[str, Landed]:
+    """Land extracts in one transaction, whatever kind they are of: all of them or nothing.
+
+    ``again`` says that they have landed before: what they had landed is removed in that
+    transaction. Raises ExtractError, or BrokenExtracts, where a file cannot be read.
+    """
+    land: Landing
     if isinstance(source, EventSource):
-        return land_events(con, extracts, source, settings, now, places.stream)
-    if isinstance(source, ChartFiles):
-        return land_chart_files(con, extracts, source, settings, now, places.stream)
-    return land_reports(con, extracts, source, settings, now, places.stream)
+        land = partial(land_events, con, extracts, source)
+    elif isinstance(source, ChartFiles):
+        land = partial(land_chart_files, con, extracts, source)
+    else:
+        land = partial(land_reports, con, extracts, source)
+    return land(settings, now, places.stream, again=again)

@@ -26,6 +26,7 @@ MARTS = {
 }
 CAUSES = {
     "definition": "another definition",
+    "mapping": "extracts landed again with another mapping",
     "retraction": "extracts taken back",
     "late_events": "late events",
     "watermark": "the watermark fell back",

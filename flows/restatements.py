@@ -160,6 +160,7 @@ def _find_causes(con: duckdb.DuckDBPyConnection, definition: str) -> None:
         relanded as (
             select
                 now_seen.kind,
+                then_seen.mapping_hash is null as is_unknown,
                 then_seen.app_id as was_of,
                 sources.app_id as is_of,
             from then_seen
@@ -173,9 +174,9 @@ def _find_causes(con: duckdb.DuckDBPyConnection, definition: str) -> None:
 
         -- events may have moved from an app to another one
         remapped as (
-            select app_id, count(*) as extracts
+            select app_id, count(*) as extracts, bool_and(is_unknown) as is_unknown
             from (
-                select unnest(list_distinct([was_of, is_of])) as app_id
+                select is_unknown, unnest(list_distinct([was_of, is_of])) as app_id
                 from relanded
                 where kind = 'events'
             )
@@ -228,7 +229,12 @@ def _find_causes(con: duckdb.DuckDBPyConnection, definition: str) -> None:
                 case when publication.definition_hash <> $definition
                     then 'the definitions have changed (time zone, settings or models)' end,
                 case when remapped.extracts is not null then format(
-                    '{:,} extract(s) landed again with another mapping', remapped.extracts
+                    if(
+                        remapped.is_unknown,
+                        '{:,} extract(s) landed again; with which mapping before is not known',
+                        '{:,} extract(s) landed again with another mapping'
+                    ),
+                    remapped.extracts
                 ) end,
                 case when retracted.extracts is not null then format(
                     '{:,} extract(s) with {:,} events taken back',

@@ -6,12 +6,14 @@ not from the files.
 
 from __future__ import annotations
 
+import json
 import random
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -23,7 +25,17 @@ from tests.formats.vendors import FORMATS, Deed, Format
 FIRST_DAY = date(2026, 1, 5)
 DAYS = 10
 CASES = ("good", "dirty", "restated", "merged")
-APPS = tuple((name, case) for name in FORMATS for case in CASES)
+ENRICHED = ("ga4", "table", "objects", "parquet")
+"""Formats whose events may lack an id: what is filled in later makes no second event."""
+
+LINKED = ("posthog", "mixpanel")
+"""Formats in which an event says that two ids are one user."""
+
+APPS = (
+    *((name, case) for name in FORMATS for case in CASES),
+    *((name, "enriched") for name in ENRICHED),
+    *((name, "linked") for name in LINKED),
+)
 REPLACED = ("ga4", "parquet")
 """The formats of which the second delivery lies where the first one was, and replaces it."""
 
@@ -213,6 +225,84 @@ def signed_in_late(form: Format, chance: random.Random, folder: Path) -> App:
     )
 
 
+def enriched(form: Format, chance: random.Random, folder: Path) -> App:
+    """A later file, beside the first, repeats its rows with the countries; no event has an id."""
+    deeds = happened(chance)
+    columns = {c: e for c, e in form.entry.get("columns", {}).items() if c != "event_id"}
+    entry = {**form.entry, "columns": columns} if columns else form.entry
+    first = form.write([replace(deed, country=None) for deed in deeds], folder)
+    return App(
+        form=replace(form, entry=entry),
+        deliveries=[{"first": first}, {"second": form.write(deeds, folder)}],
+        numbers=as_sent(deeds),
+        rejected=0,
+        options={},
+    )
+
+
+def linked(name: str, form: Format, chance: random.Random, folder: Path) -> App:
+    """Users are first seen on a second device; an event then says whose that is. It counts as well.
+
+    No row of the second device has the user's id, but for that event.
+    """
+    deeds = happened(chance)
+    known = {deed.user: deed for deed in reversed(deeds) if deed.user}
+    rows, links = list(deeds), []
+    for number, (user, first) in enumerate(sorted(known.items(), key=str)):
+        assert isinstance(first.time, datetime)
+        device = f"second-{number}"
+        before = Deed(
+            event_id=f"{user}-before",
+            user=None,
+            device=device,
+            time=first.time - timedelta(days=1),
+        )
+        link = replace(first, event_id=f"{user}-link", time=first.time + timedelta(seconds=20))
+        rows.append(before)
+        links.append((link, device))
+    spelled = b"".join(_link(name, link, device) for link, device in links)
+    # as they are: what was done on the second device is the user's
+    whose = [
+        replace(deed, user=next(link.user for link, device in links if device == deed.device))
+        if str(deed.device).startswith("second")
+        else deed
+        for deed in rows
+    ]
+    return App(
+        form=form,
+        deliveries=[{"all": form.write(rows, folder) + spelled}],
+        numbers=as_sent([*whose, *(link for link, _ in links)]),
+        rejected=0,
+        options={"identity": "merged"},
+    )
+
+
+def _link(name: str, link: Deed, device: str) -> bytes:
+    assert isinstance(link.time, datetime)
+    row: dict[str, Any]
+    if name == "posthog":
+        row = {
+            "uuid": link.event_id,
+            "event": "$identify",
+            "distinct_id": link.user,
+            "person_id": link.user,
+            "properties": {"$anon_distinct_id": device},
+            "timestamp": f"{link.time.isoformat()}+00:00",
+        }
+    else:
+        ids = [f"$device:{device}", link.user]
+        row = {
+            "event": "$merge",
+            "properties": {
+                "time": int((link.time - datetime(1970, 1, 1)).total_seconds()),
+                "distinct_id": link.user,
+                "$insert_id": link.event_id,
+                "$distinct_ids": ids,
+            },
+        }
+    return json.dumps(row).encode() + b"\n"
+
+
 def drawn(name: str, case: str, folder: Path) -> App:
     """The app of a format and a case."""
     form, chance = FORMATS[name], random.Random(f"{name} {case}")
@@ -221,6 +311,10 @@ def drawn(name: str, case: str, folder: Path) -> App:
             return good(form, chance, folder)
         case "dirty":
             return dirty(form, chance, folder)
+        case "enriched":
+            return enriched(form, chance, folder)
+        case "linked":
+            return linked(name, form, chance, folder)
         case "restated":
             return restated(form, chance, folder, is_replaced=name in REPLACED)
         case _:

@@ -16,7 +16,7 @@ WHERE_AND_WHEN = frozenset(
 )
 """Fields of sources that say where extracts lie, when they are due and how they are judged."""
 
-READ_BY_MODELS = frozenset({"complete_through", "identity"})
+READ_BY_MODELS = frozenset({"complete_through", "ended", "identity", "quiet_days"})
 """Fields that count for every extract at the next build, whenever it landed."""
 
 

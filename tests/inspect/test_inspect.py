@@ -366,7 +366,7 @@ def test_a_few_damaged_letters_make_no_other_encoding(
     (tmp_path / "a.csv").write_bytes(text)
     inspection = inspect(str(tmp_path / "a.csv"), settings)
     assert "encoding" not in inspection.proposal.options["reader"]
-    assert inspection.rejects == (("not UTF-8", 1, 5),)
+    assert inspection.rejects == (("not UTF-8 (does the source need encoding?)", 1, 5),)
 
 
 def test_of_a_vendor_s_export_in_another_encoding_it_is_said(

@@ -105,13 +105,13 @@ def test_no_vendor_s_enrichment_makes_a_second_event(
     home: Home, format: str, row: dict[str, Any], late: dict[str, Any], copies: int
 ) -> None:
     later = row | ({"properties": row["properties"] | late} if format == "mixpanel" else late)
-    if "batch_event_index" in late and copies == 2:
-        pytest.skip("the same place in the batch twice is one event")
     # messageId is required of the format, and null in the row
     given = {"messageId": None} if format in ("segment", "rudderstack") else {}
     for name, one in (("a.ndjson", row), ("b.ndjson", later)):
         (home.folder / name).write_text((json.dumps(given | one) + "\n") * copies)
-    assert home.land(format, "a.ndjson").rows_landed == copies
+    # where the batch says its place, the same place twice is one event
+    kept = 1 if "batch_event_index" in row else copies
+    assert home.land(format, "a.ndjson").rows_landed == kept
     again = home.land(format, "b.ndjson")
     assert (again.failed, again.rows_landed, again.rows_duplicate) == ((), 0, copies)
 

@@ -48,7 +48,9 @@ def _end(aliases: Mapping[uuid.UUID, uuid.UUID], alias: uuid.UUID) -> uuid.UUID 
 def resolved(told: Sequence[Link], merges: str, order: Iterable[int]) -> dict[uuid.UUID, uuid.UUID]:
     with duckdb.connect() as con:
         create_schemas(con)
-        con.execute("insert into raw.event_sources values ('s', 'app', null, 'merged')")
+        con.execute(
+            "insert into raw.event_sources (source, app_id, identity) values ('s', 'app', 'merged')"
+        )
         for number in order:
             anonymous, user, at = told[number]
             if anonymous == user:
@@ -160,7 +162,9 @@ def test_users_are_united_by_the_rules_in_any_order_and_part_again(
     told = [link for link in told if link[0] != link[1]]
     with duckdb.connect() as con:
         create_schemas(con)
-        con.execute("insert into raw.event_sources values ('s', 'app', null, 'merged')")
+        con.execute(
+            "insert into raw.event_sources (source, app_id, identity) values ('s', 'app', 'merged')"
+        )
         for number in data.draw(st.permutations(range(len(told)))):
             land_ruled(con, told[number], str(number))
             identities.resolve(con, [str(number)])
@@ -184,7 +188,9 @@ def test_a_long_chain_of_merges_is_one_user() -> None:
     users = [uuid.UUID(int=number) for number in range(1, 300)]
     with duckdb.connect() as con:
         create_schemas(con)
-        con.execute("insert into raw.event_sources values ('s', 'app', null, 'merged')")
+        con.execute(
+            "insert into raw.event_sources (source, app_id, identity) values ('s', 'app', 'merged')"
+        )
         for number, pair in enumerate(itertools.pairwise(users)):
             land_ruled(con, (*pair, number % 7, "merge"), str(number))
         identities.resolve(con, ["150"])

@@ -168,7 +168,8 @@ def test_what_has_been_pruned_cannot_be_taken_back(
         ledger.quarantine(con, extract, "test")
     assert str(refused.value) == (
         f"extract {extract}: 7 of its events, up to 2025-12-31, have been pruned and cannot be "
-        "taken back. Raise raw_retention_days to keep raw events for longer."
+        "taken back: what the marts count of them stays. A greater raw_retention_days keeps the "
+        "raw events of later ones for longer."
     )
     newer, _ = land("a.csv", events(2, 3))
     with pytest.raises(AfterhypeError, match="7 of its events"), ledger.changes(con):

@@ -361,7 +361,9 @@ def test_held_back_ones_land_again_and_discarded_ones_do_not(street: Street) -> 
 
 
 def test_merged_identities_follow_the_mapping(street: Street) -> None:
-    street.con.execute("insert into raw.event_sources values ('chat', 'chat', null, 'merged')")
+    street.con.execute(
+        "insert into raw.event_sources (source, app_id, identity) values ('chat', 'chat', 'merged')"
+    )
     rows = "u1,2026-01-01T00:00:01,open,1,d1\n,2026-01-02T00:00:02,open,2,d1\n"
     street.write("chat-1.csv", f"who,at,what,id,device\n{rows}")
     plain = BY_NAME | {"user_id": "coalesce(who, device)"}
@@ -398,7 +400,7 @@ def test_every_setting_of_a_source_is_mapping_or_known_to_be_something_else() ->
     """Whoever adds a field decides: does it change the rows of a file, or only what is around?"""
     known = {
         *("app_id", "format", "reader", "columns", "numbers", "feed", "no_ids"),
-        *("export_timezone", "earliest_event", "extracts_overlap"),
+        *("encoding", "export_timezone", "earliest_event", "extracts_overlap", "newest_by"),
     }
     models = (EventSource, ChartFiles, InstallFiles, ReviewFiles, ChartFeed)
     fields = {name for model in models for name in model.model_fields}

@@ -503,6 +503,7 @@ class EventSource(FileSource):
     newer version: what it no longer holds is gone; ``nothing`` also keeps a day's provisional table
     beside its final one. ``export_timezone`` is the zone of time stamps that a vendor's format
     leaves without one. ``no_ids`` says which words are nobody's id.
+    Events dated more than ``future_tolerance_minutes`` after their landing are rejected.
     ``ended`` is the last reporting day of a source that will bring nothing more: it holds the
     app's watermark back no longer. ``quiet_days`` are reporting days on which its users rest, so
     that nothing lacks: without them a day that its history expects is said to be missing.
@@ -518,6 +519,7 @@ class EventSource(FileSource):
     replaces: Literal["nothing", "same_path"] | None = None
     export_timezone: Zone | None = None
     earliest_event: date | None = None
+    future_tolerance_minutes: float | None = Field(None, ge=0)
     ended: date | None = None
     quiet_days: tuple[date, ...] = ()
     no_ids: NoIds = NoIds()

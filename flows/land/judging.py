@@ -85,6 +85,13 @@ class Rejected:
     nameless: int = 0
 
 
+def _future_tolerance(source: EventSource, settings: Settings) -> timedelta:
+    """How far after its landing an event may be dated: by its source, else by the settings."""
+    if source.future_tolerance_minutes is None:
+        return timedelta(hours=settings.future_tolerance_hours)
+    return timedelta(minutes=source.future_tolerance_minutes)
+
+
 def judge_rows(
     con: duckdb.DuckDBPyConnection,
     opened: Opened,
@@ -194,7 +201,7 @@ def judge_rows(
             end as reason,
         from identified
         """
-    given = {"latest": now + timedelta(hours=settings.future_tolerance_hours)}
+    given = {"latest": now + _future_tolerance(source, settings)}
     try:
         execute_with_try(con, query, given)
     except duckdb.Error as error:

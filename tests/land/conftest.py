@@ -42,6 +42,7 @@ class Land(Protocol):
         source: str = "chat",
         overlap: bool = True,
         earliest_event: date | None = None,
+        future_tolerance_minutes: float | None = None,
         **reader: Any,
     ) -> tuple[str, Landed]: ...
 
@@ -70,6 +71,7 @@ def land(con: duckdb.DuckDBPyConnection, settings: Settings, tmp_path: Path) -> 
         source: str = "chat",
         overlap: bool = True,
         earliest_event: date | None = None,
+        future_tolerance_minutes: float | None = None,
         **reader: Any,
     ) -> tuple[str, Landed]:
         path = tmp_path / name
@@ -82,6 +84,7 @@ def land(con: duckdb.DuckDBPyConnection, settings: Settings, tmp_path: Path) -> 
             columns=columns,
             extracts_overlap=overlap,
             earliest_event=earliest_event,
+            future_tolerance_minutes=future_tolerance_minutes,
         )
         (extract,) = extracts_of(event_source, path)
         try:

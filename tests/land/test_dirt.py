@@ -75,6 +75,19 @@ def test_clocks_in_the_future_and_before_1990(
     ]
 
 
+def test_a_source_says_how_far_its_clocks_may_be_ahead(
+    con: duckdb.DuckDBPyConnection, land: Land
+) -> None:
+    soon = NOW + timedelta(minutes=10)
+    text = f"u,{NOW},open,1\nu,{soon},open,2\nu,{soon + timedelta(seconds=1)},open,3\n"
+    _, landed = land("a.csv", HEADER + text, future_tolerance_minutes=10)
+    assert (landed.rows_landed, landed.rows_rejected) == (2, 1)
+    (reason,) = rows(con, "select reason from raw.rejects")[0]
+    assert reason.startswith("event time in the future: ")
+    _, none = land("b.csv", HEADER + text, future_tolerance_minutes=0, source="strict")
+    assert none.rows_rejected == 2
+
+
 @pytest.mark.parametrize(
     "spelled",
     [

@@ -8,6 +8,14 @@ user_days as (
     select * from {{ ref('int_user_days') }}
 ),
 
+extract_days as (
+    select * from {{ ref('int_extract_days') }}
+),
+
+extracts as (
+    select * from {{ ref('stg_extracts') }}
+),
+
 -- The slowest source that goes on decides; where all have ended, the app's history has, too. A source
 -- that has neither declared nor landed anything says nothing about the app and does not hold it back.
 declared_or_seen as (
@@ -46,6 +54,17 @@ activity_spans as (
     group by app_id
 ),
 
+-- How far the extracts of an app reach, whoever delivered them: a fast clock reaches further.
+reached as (
+    select
+        extract_days.app_id,
+        {{ reporting_day('max(extracts.reaches)') }} as last_day_reached
+    from extract_days
+    inner join extracts on extract_days.extract_id = extracts.extract_id
+    where extracts.is_visible
+    group by extract_days.app_id
+),
+
 -- Events outlive the configuration: an app whose sources were renamed or taken out of sources.yml
 -- falls back on the last day seen in its own events.
 last_full_days as (
@@ -57,10 +76,18 @@ last_full_days as (
         declared_or_seen.last_full_day_of_all,
         coalesce(
             declared_or_seen.last_full_day_of_slowest,
-            case when declared_or_seen.app_id is null then {{ add_days('activity_spans.last_activity_date', -1) }} end
+            case
+                when declared_or_seen.app_id is null
+                    then {{ add_days(
+                        'least(activity_spans.last_activity_date, '
+                        ~ 'coalesce(reached.last_day_reached, activity_spans.last_activity_date))',
+                        -1
+                    ) }}
+            end
         ) as last_full_day
     from activity_spans
     full outer join declared_or_seen on activity_spans.app_id = declared_or_seen.app_id
+    left join reached on activity_spans.app_id = reached.app_id
 ),
 
 final as (

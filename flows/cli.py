@@ -39,11 +39,13 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
+apps_app = typer.Typer(help="Rename an app of which events have landed.", no_args_is_help=True)
 extracts_app = typer.Typer(
     help="List the extracts in the ledger; release or discard quarantined ones, land some again.",
     rich_markup_mode=None,
 )
 app.add_typer(extracts_app, name="extracts", invoke_without_command=True)
+app.add_typer(apps_app, name="apps")
 alerts_app = typer.Typer(
     help="Have Prefect tell when a gate stops something, a run fails, a source is stale, ...",
     no_args_is_help=True,
@@ -439,6 +441,34 @@ def demo(ctx: typer.Context, home: Home = None) -> None:
     summary = flow_runs.daily(home=settings.home, sources=settings.sources)
     terminal.show_demo(settings, summary, truth)
     _exit(summary)
+
+
+@apps_app.command()
+def rename(
+    ctx: typer.Context,
+    old: Annotated[str, typer.Argument(help="The app_id under which events have landed.")],
+    new: Annotated[str, typer.Argument(help="The app_id that the sources file gives it now.")],
+    home: Home = None,
+    sources: Sources = None,
+) -> None:
+    """Give all that has landed of an app the name that the sources file has for it now.
+
+    Change the app_id in the sources file first, in apps and in its event sources, then rename, then
+    `afterhype run`, which builds everything anew. Users stay who they are, also those who come back
+    later. Refused where something has landed under the new name already.
+    """
+    from flows.land.renaming import rename_app
+    from flows.sources import load_sources
+    from flows.warehouse import connect, create_schemas, writer
+
+    settings = _settings(ctx, home, sources)
+    configured = load_sources(settings.sources)
+    with writer(settings, on_wait=terminal.say), connect(settings) as con:
+        create_schemas(con)
+        events = rename_app(con, configured, old, new)
+    terminal.say(
+        f"Renamed {old} to {new}: {events:,} events. `afterhype run` builds and publishes."
+    )
 
 
 @extracts_app.callback()

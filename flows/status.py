@@ -17,6 +17,7 @@ from flows.errors import AfterhypeError
 from flows.lake.location import lake_of
 from flows.land.ledger import list_extracts
 from flows.land.relanding import OtherMapping, other_mappings
+from flows.land.renaming import unlisted_apps
 from flows.outlook.slow_sources import slow_sources
 from flows.publish import current_publication, list_publications
 from flows.settings import Settings, prefect_api_url
@@ -132,6 +133,7 @@ class Status(_Part):
     targets: list[TargetState]
     deployments: list[DeploymentRuns]
     schedule_unknown: str | None
+    unlisted_apps: list[str]
     disk: list[DiskUse]
     disk_free_bytes: int
     next_steps: list[str]
@@ -173,7 +175,9 @@ def _publication(settings: Settings, now: datetime) -> PublicationStatus | None:
 
 
 def _from_warehouse(settings: Settings, now: datetime) -> dict[str, Any]:
-    nothing: dict[str, Any] = {key: [] for key in ("sources", "quarantine", "gates", "targets")}
+    nothing: dict[str, Any] = {
+        key: [] for key in ("sources", "quarantine", "gates", "targets", "unlisted_apps")
+    }
     nothing |= {"lake": None, "unpublished": None}
     try:
         configured = load_sources(settings.sources)
@@ -192,6 +196,7 @@ def _from_warehouse(settings: Settings, now: datetime) -> dict[str, Any]:
                 "unpublished": _unpublished(con, configured),
                 "sources": _sources(_rows(con, SOURCES), configured, stale, waits, others, now),
                 "lake": _lake(con),
+                "unlisted_apps": unlisted_apps(con),
                 "quarantine": [
                     QuarantinedExtract(
                         extract_id=row.extract_id, source=row.source, uri=row.uri, reason=row.error
@@ -378,6 +383,12 @@ def _next_steps(status: Status) -> Iterator[str]:
                 f"{source.source}: {source.failed} could not be read: "
                 f"`afterhype extracts --status failed --source {source.source}`."
             )
+    for app_id in status.unlisted_apps:
+        yield (
+            f"Events have landed of {app_id}, which the sources file does not list: they count, "
+            f"without its name and declarations. If it has another app_id now: "
+            f"`afterhype apps rename {app_id} NEW`."
+        )
     for target in status.targets:
         if target.is_due:
             yield f"{target.address} does not hold this publication: `afterhype deliver`."

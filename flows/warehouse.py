@@ -256,6 +256,12 @@ create table if not exists raw.app_reviews (
     landed_at timestamp not null,
 );
 
+-- by which name the users of a renamed app are keyed: the one under which the first ones landed
+create table if not exists raw.app_keys (
+    app_id varchar primary key,
+    keyed_as varchar not null,
+);
+
 -- the sources file as the models see it, rewritten at each run
 create table if not exists raw.apps (
     app_id varchar not null,

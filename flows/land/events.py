@@ -30,6 +30,7 @@ from flows.land import (
 from flows.land.judging import Rejected, extract_of, judge_rows, keep_rejects, name_extracts
 from flows.land.keys import check_key, load_user_key
 from flows.land.ledger import Landed
+from flows.land.renaming import keyed_as
 from flows.settings import Settings
 from flows.sources import EventSource, Reader
 
@@ -127,7 +128,7 @@ def _identify(
             select
                 user_id,
                 cast(
-                    sha256(concat_ws(chr(31), getvariable('user_key'), $app_id, user_id))[:32]
+                    sha256(concat_ws(chr(31), getvariable('user_key'), $keyed_as, user_id))[:32]
                     as uuid
                 ) as user_key,
             from (
@@ -140,7 +141,7 @@ def _identify(
                 {former if mapped.former_event_id else ""}
             )
             """,
-            {"app_id": source.app_id},
+            {"keyed_as": keyed_as(con, source.app_id)},
         )
     finally:
         con.execute("reset variable user_key")

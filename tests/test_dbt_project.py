@@ -124,10 +124,12 @@ HISTORY = f"""
         timestamp '2024-01-03', 2, 2, 0, 0, timestamp '2024-01-01', timestamp '2024-01-02',
         'landed', timestamp '2024-01-03'
     );
-    insert into raw.store_installs values
-        ('sales', 'apple', '42', '2024-01-01', 'JP', 'downloads', 99000, 'i', '2024-01-03', null),
-        ('sales', 'apple', '42', '2024-01-02', 'JP', 'downloads', 600, 'i', '2024-01-03', null),
-        ('sales', 'apple', '42', '2024-01-02', 'US', 'downloads', 400, 'i', '2024-01-03', null);
+    insert into raw.store_installs (
+        source, store, store_app_id, install_date, country, metric, units, extract_id, landed_at
+    ) values
+        ('sales', 'apple', '42', '2024-01-01', 'JP', 'downloads', 99000, 'i', '2024-01-03'),
+        ('sales', 'apple', '42', '2024-01-02', 'JP', 'downloads', 600, 'i', '2024-01-03'),
+        ('sales', 'apple', '42', '2024-01-02', 'US', 'downloads', 400, 'i', '2024-01-03');
     insert into raw.extracts (
         extract_id, source, kind, format, uri, checksum, bytes, modified_at, rows_seen, rows_landed,
         rows_rejected, rows_duplicate, min_event_time, max_event_time, status, landed_at

@@ -8,7 +8,7 @@ from pathlib import Path
 import duckdb
 
 from flows.errors import AfterhypeError
-from flows.report import app_story, queries, slices
+from flows.report import app_story, missing_days, queries, slices
 from flows.report.app_story import Story, Verdict
 from flows.report.missing_days import MissingDays, read_missing_days
 
@@ -48,7 +48,9 @@ def read_marts(marts: Path) -> Marts:
             quoted = str(marts).replace("'", "''")
             con.execute(f"attach '{quoted}' as marts (read_only)")
             con.execute("set timezone = 'UTC'")
-            queries.require_tables(con, (*queries.TABLES, *app_story.TABLES, *slices.TABLES))
+            queries.require_tables(
+                con, (*queries.TABLES, *app_story.TABLES, *slices.TABLES, *missing_days.TABLES)
+            )
             return Marts(
                 publication=queries.read_publication(con),
                 apps=queries.read_apps(con),

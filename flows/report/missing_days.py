@@ -9,6 +9,8 @@ import duckdb
 
 from flows.report.wording import count, day, listed, percent
 
+TABLES = ("fct_missing_days",)
+
 
 @dataclass(frozen=True)
 class MissingSpan:

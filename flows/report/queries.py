@@ -26,7 +26,6 @@ TABLES = (
     "fct_growth_accounting",
     "fct_app_activity_daily",
     "fct_app_ranks_daily",
-    "fct_missing_days",
     "fct_rank_summary",
     "data_freshness",
     "late_arrivals",

@@ -149,6 +149,7 @@ final as (
         coalesce(merges.ids_merged, 0) as ids_merged,
         coalesce(merges.ids_of_most_merged_user, 0) as ids_of_most_merged_user,
         coalesce(ledger.rows_unlike, 0) as rows_unlike,
+        coalesce(ledger.rows_zoneless, 0) as rows_zoneless,
         coalesce(instants.events_at_commonest_time, 0) as events_at_commonest_time,
         coalesce(repeated.events_repeated, 0) as events_repeated,
         -- of several new extracts the last one of the source speaks for it
@@ -298,6 +299,15 @@ def _time() -> tuple[Check, ...]:
             """
             select extract_id, 1 as unexpected_count, ended, reaches
             from {batch} where reaches >= ended + interval 36 hour
+            """,
+        ),
+        warning(
+            "times say their zone, or their source does",
+            "They were read as UTC. Local times of another zone put evenings on the next day, and"
+            " with them retention: say time_zone: of the source (UTC, where it is right).",
+            """
+            select extract_id, rows_zoneless as unexpected_count, events
+            from {batch} where rows_zoneless > 0
             """,
         ),
         warning(

@@ -33,6 +33,7 @@ from flows.formats.event_formats import EVENT_FORMATS
 from flows.formats.no_ids import is_no_id
 from flows.formats.numbers import Marks
 from flows.formats.report_formats import INSTALL_FORMATS, REVIEW_FORMATS
+from flows.formats.utc_expressions import gives_utc
 from flows.outlook.rules import VerdictRules
 from flows.unique_keys import load_yaml
 
@@ -502,7 +503,8 @@ class EventSource(FileSource):
     one, in the past as well. ``replaces: same_path`` takes a newer file at the same path for a
     newer version: what it no longer holds is gone; ``nothing`` also keeps a day's provisional table
     beside its final one. ``export_timezone`` is the zone of time stamps that a vendor's format
-    leaves without one. ``no_ids`` says which words are nobody's id.
+    leaves without one, ``time_zone`` that of a custom one. ``no_ids`` says which words are nobody's
+    id.
     Events dated more than ``future_tolerance_minutes`` after their landing are rejected.
     ``ended`` is the last reporting day of a source that will bring nothing more: it holds the
     app's watermark back no longer. ``quiet_days`` are reporting days on which its users rest, so
@@ -518,6 +520,7 @@ class EventSource(FileSource):
     identity: Literal["as_sent", "merged"] = "as_sent"
     replaces: Literal["nothing", "same_path"] | None = None
     export_timezone: Zone | None = None
+    time_zone: Zone | None = None
     earliest_event: date | None = None
     future_tolerance_minutes: float | None = Field(None, ge=0)
     ended: date | None = None
@@ -553,13 +556,21 @@ class EventSource(FileSource):
             user = "anonymous_id" if "anonymous_id" in self.columns else "user_id"
             self._check_mapping(True, MAPPED_COLUMNS, (user, "event_time", "event_name"))
             if self.export_timezone:
-                raise ValueError("export_timezone goes with a vendor's format; here, say it in SQL")
+                raise ValueError(
+                    "export_timezone goes with a vendor's format; here it is called time_zone"
+                )
+            _check_local(self.time_zone, self.columns, ("event_time",))
             return self
         if self.reader:
             raise ValueError(f"reader goes with format: custom; {self.format} has its own")
         for column in self.columns:
             _check_canonical(column, MAPPED_COLUMNS)
         form = EVENT_FORMATS[self.format]
+        if self.time_zone:
+            raise ValueError(
+                "time_zone goes with format: custom; a vendor's format has export_timezone, where "
+                "its exports leave the zone out"
+            )
         if self.export_timezone and not form.takes_timezone:
             raise ValueError(f"export_timezone: {self.format} exports say their zone themselves")
         if self.identity == "merged" and not form.merges:
@@ -585,11 +596,15 @@ class ChartFiles(FileSource):
 
     format: Literal["apple_rss", "itunes_rss", "custom"]
     numbers: Numbers = Numbers()
+    time_zone: Zone | None = None
 
     @model_validator(mode="after")
     def _mapping_is_complete(self) -> ChartFiles:
         required = ("store", "storefront", "chart", "snapshot_at", "rank", "store_app_id")
         self._check_mapping(self.format == "custom", CHART_COLUMNS, required)
+        if self.time_zone and self.format != "custom":
+            raise ValueError(f"time_zone goes with format: custom; {self.format} says its zone")
+        _check_local(self.time_zone, self.columns, ("snapshot_at", "feed_updated_at"))
         return self
 
 
@@ -622,12 +637,16 @@ class ReviewFiles(FileSource):
     kind: ClassVar[str] = "reviews"
 
     numbers: Numbers = Numbers()
+    time_zone: Zone | None = None
 
     @model_validator(mode="after")
     def _mapping_is_complete(self) -> ReviewFiles:
         _check_format(self.format, REVIEW_FORMATS)
         required = ("store", "store_app_id", "review_id", "rating", "reviewed_at")
         self._check_mapping(self.format == "custom", REVIEW_COLUMNS, required)
+        if self.time_zone and self.format != "custom":
+            raise ValueError(f"time_zone goes with format: custom; {self.format} says its zone")
+        _check_local(self.time_zone, self.columns, ("reviewed_at",))
         return self
 
 
@@ -642,6 +661,16 @@ class ChartFeed(_Strict):
     storefronts: tuple[Annotated[str, Field(pattern="^[a-z]{2}$")], ...] = Field(min_length=1)
     charts: tuple[Literal["top-free", "top-paid"], ...] = Field(min_length=1)
     limit: int = Field(100, ge=1, le=100)
+
+
+def _check_local(zone: str | None, columns: dict[str, str], moments: Iterable[str]) -> None:
+    """Refuse a zone for times of which their SQL makes UTC: they would be moved twice."""
+    for moment in moments:
+        if zone not in (None, "UTC") and gives_utc(columns.get(moment, "")):
+            raise ValueError(
+                f"time_zone: columns.{moment} gives UTC already ({columns[moment]}): take one of "
+                "the two out"
+            )
 
 
 def _check_format(format: str, formats: Iterable[str]) -> None:

@@ -66,6 +66,7 @@ create table if not exists raw.extracts (
     etag varchar, -- of an object in a bucket
     reaches timestamp, -- of events: up to when, whatever the clocks of a few users say
     rows_unlike bigint, -- duplicates that differ from the event that is kept of them
+    rows_zoneless bigint, -- with times of which neither they nor their source say the zone
     rows_nameless bigint, -- rejects that say that they are nobody's, by a word that is no id
     mapping_hash varchar, -- of raw.mappings: with which it landed; null: not known
 );
@@ -73,6 +74,7 @@ alter table raw.extracts add column if not exists etag varchar;
 alter table raw.extracts add column if not exists reaches timestamp;
 alter table raw.extracts add column if not exists rows_unlike bigint;
 alter table raw.extracts add column if not exists rows_nameless bigint;
+alter table raw.extracts add column if not exists rows_zoneless bigint;
 alter table raw.extracts add column if not exists mapping_hash varchar;
 
 -- the mappings with which extracts landed: the part of the sources file that made their rows, JSON

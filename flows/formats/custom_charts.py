@@ -42,7 +42,7 @@ def read_custom(con: duckdb.DuckDBPyConnection, parts: Sequence[Part], source: C
     typed["rank"] = f"try_cast({whole} as integer)"
     con.execute(ZONES)
     for moment in ("snapshot_at", "feed_updated_at"):
-        typed[moment] = utc_in_sql("VARCHAR", typed[moment], source.name)
+        typed[moment] = utc_in_sql("VARCHAR", typed[moment], source.name, source.time_zone)
     mapped = ", ".join(f"{typed[column]} as {column}" for column in CHART_COLUMNS)
     query = (
         f"insert into chart_entries by name select {LINE_NUMBER} as line_number, {mapped} "

@@ -23,6 +23,7 @@ from flows.inspect.guesses import (
     time_expression,
 )
 from flows.inspect.looking import Column, Look
+from flows.inspect.zones import ask_for_zone
 from flows.sources import INSTALL_COUNTS
 
 _SECTIONS = (
@@ -262,6 +263,8 @@ def _events(look: Look, names: dict[str, Column]) -> Proposal:
     if moment:
         columns["event_time"] = moment[1]
         notes += _other_order(moment[0], moment[1])
+        asked = ask_for_zone(moment[0].values, moment[0].expression, moment[1])
+        notes += [asked] if asked else []
         found = {key: c for key, c in found.items() if c is not moment[0]}
     else:
         columns["event_time"] = "event_time"

@@ -227,11 +227,13 @@ def _recognise_former_ids(
 class _Counted:
     """The good rows of one extract, how many events they are, and between which times.
 
-    ``unlike`` are the rows with the id of an earlier one, but another user, name or time.
+    ``zoneless`` are those whose time says no zone, where its source says none either; ``unlike``
+    are the rows with the id of an earlier one, but another user, name or time.
     """
 
     rows: int
     events: int
+    zoneless: int = 0
     unlike: int = 0
     earliest: datetime | None = None
     latest: datetime | None = None
@@ -249,6 +251,7 @@ def _keep_first_rows(con: duckdb.DuckDBPyConnection) -> dict[str, _Counted]:
             {extract_of("line_number")} as extract_id,
             count(*) filter (reason is null),
             count(distinct event_id) filter (reason is null),
+            count(*) filter (reason is null and is_zoneless),
             min(if(reason is null, event_time, time_without_user)),
             max(if(reason is null, event_time, time_without_user)),
         from judged
@@ -256,8 +259,10 @@ def _keep_first_rows(con: duckdb.DuckDBPyConnection) -> dict[str, _Counted]:
         """
     ).fetchall()
     counted = {
-        extract_id: _Counted(rows=rows, events=events, earliest=earliest, latest=latest)
-        for extract_id, rows, events, earliest, latest in counts
+        extract_id: _Counted(
+            rows=rows, events=events, zoneless=zoneless, earliest=earliest, latest=latest
+        )
+        for extract_id, rows, events, zoneless, earliest, latest in counts
     }
     if all(one.events == one.rows for one in counted.values()):
         return counted
@@ -356,6 +361,7 @@ def _insert(
             rows_landed=landed,
             rows_rejected=bad.rows,
             rows_nameless=bad.nameless,
+            rows_zoneless=good.zoneless,
             rows_duplicate=good.rows - landed,
             rows_unlike=good.unlike + unlike.get(extract.extract_id, 0),
             min_event_time=good.earliest,

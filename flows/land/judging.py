@@ -24,7 +24,7 @@ from flows.formats.mapping import (
 from flows.formats.no_ids import identifier_in_sql
 from flows.formats.reading import MALFORMED, Opened, line_of, part_of
 from flows.land.float_ids import whole_numbers
-from flows.land.times import ZONES, utc_in_sql
+from flows.land.times import ZONES, utc_in_sql, zoneless_in_sql
 from flows.settings import Settings
 from flows.sources import MAPPED_COLUMNS, EventSource
 from flows.sql import name_in_sql, text_in_sql
@@ -140,6 +140,11 @@ def judge_rows(
         "select 1 from raw.pruned_event_ids where app_id = ? limit 1", [source.app_id]
     ).fetchone()
     former_content = _FORMER_CONTENT.format(scope=scope) if has_pruned else "null::varchar"
+    kind, time = kinds["event_time"], taken["event_time"]
+    moment = utc_in_sql(kind, time, source.name, source.time_zone)
+    # of a vendor's format it is known
+    asks_for_zone = source.format == "custom" and source.time_zone is None
+    zoneless = zoneless_in_sql(kind, time) if asks_for_zone else "false"
     query = f"""
         create or replace temp table judged as
         with
@@ -149,8 +154,8 @@ def judge_rows(
                 {LINE_NUMBER} as line_number,
                 {", ".join(f"{text} as {column}" for column, text in texts.items())},
                 {", ".join(f"{sql} as {name}" for name, sql in ids.items())},
-                {utc_in_sql(kinds["event_time"], taken["event_time"], source.name)}
-                    as event_time,
+                {moment} as event_time,
+                {zoneless} as is_zoneless,
                 {properties} as properties,
                 {_misfit(typed, mapped)} as misfit
                 {f", {_text(former)} as former_event_id" if former else ""}
@@ -182,6 +187,7 @@ def judge_rows(
             {"link," if mapped.link else ""}
             case when event_id is null then {former_content} end as former_content,
             user_id is null and has_a_word as is_nameless,
+            is_zoneless,
             -- how far an export reaches is seen by events that nobody can be told of, too
             case
                 when user_id is null and event_time between timestamp '1990-01-01' and $latest

@@ -28,6 +28,7 @@ class Landed:
     ``rows_unlike`` of its duplicates differ in user, name or time from the event that is kept, or
     hold something else where neither has an id.
     ``rows_nameless`` of the rejected ones say that they are nobody's, by a word that is no id.
+    ``rows_zoneless`` have times of which neither they nor their source say the zone.
     """
 
     rows_seen: int
@@ -36,6 +37,7 @@ class Landed:
     rows_duplicate: int
     rows_unlike: int = 0
     rows_nameless: int = 0
+    rows_zoneless: int = 0
     min_event_time: datetime | None = None
     max_event_time: datetime | None = None
     reaches: datetime | None = None
@@ -130,6 +132,7 @@ def _row(
         "rows_duplicate": outcome.rows_duplicate,
         "rows_unlike": outcome.rows_unlike,
         "rows_nameless": outcome.rows_nameless,
+        "rows_zoneless": outcome.rows_zoneless,
         "min_event_time": outcome.min_event_time,
         "max_event_time": outcome.max_event_time,
         "reaches": outcome.reaches,

@@ -119,6 +119,7 @@ def _judge(
     )
     shown = ", ".join(f"{text_in_sql(c)}, {name_in_sql(c)}" for c in sorted(mapped.needed))
     moment = "install_date" if installs else "reviewed_at"
+    zone = None if isinstance(source, InstallFiles) else source.time_zone
     stars = "null::bigint" if installs else whole_number_in_sql("rating", source.numbers.marks)
     con.execute(ZONES)
     query = f"""
@@ -137,7 +138,7 @@ def _judge(
     typed as (
         select
             * replace (
-                {utc_in_sql("VARCHAR", moment, source.name)} as {moment},
+                {utc_in_sql("VARCHAR", moment, source.name, zone)} as {moment},
                 {utc_in_sql("VARCHAR", "reported_on", source.name)} as reported_on
                 {_blank_country(opened, mapped) if installs else ""}
             ),

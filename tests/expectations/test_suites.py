@@ -106,6 +106,11 @@ PROVOCATIONS = [
     ),
     (
         "raw_events",
+        "times say their zone",
+        "update raw.extracts set rows_zoneless = 1 where kind = 'events'",
+    ),
+    (
+        "raw_events",
         "no day lacks",
         "insert into raw.missing_spans values"
         " ('alpha_events', '2024-01-02 00:00:00', '2024-01-03 00:00:00', 20)",

@@ -27,7 +27,7 @@ from tests.inspect.careless import DAYS_OR_MONTHS, Export, draw_export
 
 NOW = datetime(2026, 6, 1)
 
-ADDED_TO_NAIVE_TIMES: dict[str, Any] = {}
+ADDED_TO_NAIVE_TIMES: dict[str, Any] = {"time_zone": "UTC"}
 """What a reader adds to the entry of an export whose times have no zone: here they are UTC."""
 
 Became = Literal["equal", "in part", "refused", "guessed", "wrong"]

@@ -402,6 +402,7 @@ def test_every_setting_of_a_source_is_mapping_or_known_to_be_something_else() ->
         *("app_id", "format", "reader", "columns", "numbers", "feed", "no_ids"),
         *("encoding", "export_timezone", "earliest_event", "extracts_overlap", "newest_by"),
         "future_tolerance_minutes",
+        "time_zone",
     }
     models = (EventSource, ChartFiles, InstallFiles, ReviewFiles, ChartFeed)
     fields = {name for model in models for name in model.model_fields}

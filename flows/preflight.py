@@ -21,6 +21,7 @@ from flows.formats.event_formats import EVENT_FORMATS
 from flows.formats.heads import other_delimiter, read_head, same_columns
 from flows.formats.mapping import alternatives, column_references, mapping_in_sql
 from flows.formats.not_utf8 import likely_encoding
+from flows.formats.reading import FILE_NAME
 from flows.formats.report_formats import INSTALL_FORMATS, REVIEW_FORMATS
 from flows.formats.sniffing import head_of, reader_of
 from flows.settings import Settings
@@ -33,7 +34,7 @@ _SECTIONS = ("events", "ranks", "installs", "reviews")
 _FILES_LOOKED_AT = 4
 """The first and the last by name, the oldest and the newest: an export may have changed."""
 
-_FROM_ELSEWHERE = frozenset({"filename"})
+_FROM_ELSEWHERE = frozenset({FILE_NAME})
 """Columns that no file has, and mappings may name."""
 
 _ENOUGH_OBJECTS = 20

@@ -16,6 +16,7 @@ from flows.deployment_runs import DeploymentRuns
 from flows.errors import AfterhypeError
 from flows.lake.location import lake_of
 from flows.land.ledger import list_extracts
+from flows.land.lookalikes import lookalikes
 from flows.land.relanding import OtherMapping, other_mappings
 from flows.land.renaming import unlisted_apps
 from flows.outlook.slow_sources import slow_sources
@@ -134,6 +135,7 @@ class Status(_Part):
     deployments: list[DeploymentRuns]
     schedule_unknown: str | None
     unlisted_apps: list[str]
+    lookalikes: list[str]
     disk: list[DiskUse]
     disk_free_bytes: int
     next_steps: list[str]
@@ -176,7 +178,11 @@ def _publication(settings: Settings, now: datetime) -> PublicationStatus | None:
 
 def _from_warehouse(settings: Settings, now: datetime) -> dict[str, Any]:
     nothing: dict[str, Any] = {
-        key: [] for key in ("sources", "quarantine", "gates", "targets", "unlisted_apps")
+        key: []
+        for key in (
+            *("sources", "quarantine", "gates", "targets"),
+            *("unlisted_apps", "lookalikes"),
+        )
     }
     nothing |= {"lake": None, "unpublished": None}
     try:
@@ -197,6 +203,7 @@ def _from_warehouse(settings: Settings, now: datetime) -> dict[str, Any]:
                 "sources": _sources(_rows(con, SOURCES), configured, stale, waits, others, now),
                 "lake": _lake(con),
                 "unlisted_apps": unlisted_apps(con),
+                "lookalikes": [str(one) for one in lookalikes(con)],
                 "quarantine": [
                     QuarantinedExtract(
                         extract_id=row.extract_id, source=row.source, uri=row.uri, reason=row.error
@@ -389,6 +396,7 @@ def _next_steps(status: Status) -> Iterator[str]:
             f"without its name and declarations. If it has another app_id now: "
             f"`afterhype apps rename {app_id} NEW`."
         )
+    yield from status.lookalikes
     for target in status.targets:
         if target.is_due:
             yield f"{target.address} does not hold this publication: `afterhype deliver`."

@@ -58,6 +58,10 @@ class Opened:
     rows: str = ROWS
 
 
+FILE_NAME = "filename"
+"""What a mapping calls the name of the file that a row is of."""
+
+
 def part_of(line_number: str) -> str:
     """SQL for the number of the part that a line number is of."""
     return f"({line_number} >> {PART_BITS})"
@@ -84,6 +88,9 @@ def open_parts(
     text file the rows are in the temporary table ROWS, since only the whole of it tells which lines
     are bad.
 
+    A mapping may ask for FILE_NAME as if it were a column: the name of the file, without its
+    folders, or of the archive's member. Where a part has a column of that name, that one is meant.
+
     Raises ExtractError naming the part that is cut off, of another format, or lacks a required
     column.
     """
@@ -91,7 +98,8 @@ def open_parts(
         raise ExtractError(
             f"{parts[0].name}: {LINE_NUMBER} is landing's own name: rename that column."
         )
-    wanted = _Wanted(tuple(sorted(needed)), frozenset(required))
+    asked = next((column for column in needed if column.lower() == FILE_NAME), None)
+    wanted = _Wanted(tuple(sorted(needed)), frozenset(required).difference([asked]))
     surveying = _survey(parts, reader)
     try:
         opened = _open(con, parts, reader, wanted, surveying, as_text)
@@ -106,7 +114,43 @@ def open_parts(
         opened = _open(con, even, reader, wanted, surveying, as_text)
     for part in parts:
         check_end(con, part, surveyed.of(part), reader, frozenset(needed), MALFORMED)
-    return opened
+    return _with_file_names(con, parts, opened, asked) if asked else opened
+
+
+def _with_file_names(
+    con: duckdb.DuckDBPyConnection, parts: Sequence[Part], opened: Opened, column: str
+) -> Opened:
+    """The parts with the name of its file in each row, where they have no such column."""
+    lack_it = [not same_columns([column], columns) for columns in opened.columns]
+    con.execute("create or replace temp table file_names (part integer, file_name varchar)")
+    con.execute(
+        "insert into file_names select unnest($parts::integer[]), unnest($names::varchar[])",
+        {
+            "parts": [part.number for part, lacks in zip(parts, lack_it, strict=True) if lacks],
+            "names": [
+                (part.member or part.name).replace("\\", "/").rsplit("/", 1)[-1]
+                for part, lacks in zip(parts, lack_it, strict=True)
+                if lacks
+            ],
+        },
+    )
+    name = name_in_sql(column)
+    con.execute(
+        f"""
+        create or replace temp view rows_with_file_names as
+        select rows.* replace (coalesce(file_name, rows.{name}::varchar) as {name})
+        from {opened.rows} as rows
+        left join file_names on {part_of(f"rows.{LINE_NUMBER}")} = file_names.part
+        """
+    )
+    return replace(
+        opened,
+        columns=tuple(
+            (*columns, column) if lacks else columns
+            for columns, lacks in zip(opened.columns, lack_it, strict=True)
+        ),
+        rows="rows_with_file_names",
+    )
 
 
 def _open(

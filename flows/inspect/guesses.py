@@ -42,7 +42,10 @@ CHART_NAMES: Mapping[str, Sequence[str]] = {
     ),
     "storefront": ("storefront", "country", "country_code", "cc", "region", "market"),
     "store": ("store", "platform"),
-    "chart": ("chart", "chart_type", "collection", "list", "feed"),
+    "chart": (
+        "chart", "chart_type", "chart_name", "chart_kind", "collection", "collection_type", "list",
+        "list_type", "feed", "feed_type", "ranking_type", "rank_type",
+    ),
     "snapshot_at": (
         "snapshot_at", "captured_at", "fetched_at", "generated_at", "generatedat", "crawled_at",
         "timestamp", "date", "day", "updated",

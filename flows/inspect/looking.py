@@ -57,6 +57,7 @@ class Look:
     names: tuple[str, ...] = field(default=())
     encoding: str | None = None
     letters: str | None = None
+    file_name: str = ""
 
     @property
     def keys(self) -> frozenset[str]:
@@ -66,6 +67,11 @@ class Look:
 
 def look_at(part: Part) -> Look:
     """Look at the beginning of a file. Raises ExtractError when it is not text and not Parquet."""
+    name = (part.member or part.name).replace("\\", "/").rsplit("/", 1)[-1]
+    return replace(_look_at(part), file_name=name)
+
+
+def _look_at(part: Part) -> Look:
     head = head_of(part)
     if part.location.endswith(".parquet") or head.startswith(b"PAR1"):
         return _parquet(part)

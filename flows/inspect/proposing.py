@@ -23,6 +23,7 @@ from flows.inspect.guesses import (
     time_expression,
 )
 from flows.inspect.looking import Column, Look
+from flows.inspect.telling_apart import chart_columns, from_file_name
 from flows.inspect.zones import ask_for_zone
 from flows.sources import INSTALL_COUNTS
 
@@ -352,11 +353,20 @@ def _chart(look: Look, found: dict[str, Column]) -> Proposal:
         google = sum(bool(_PACKAGE.fullmatch(value)) for value in ids)
         columns["store"] = "'google'" if ids and google > len(ids) / 2 else "'apple'"
         notes.append(f"Which store is it? Taken for {columns['store']}.")
+    named, told = from_file_name(look, columns)
+    columns |= named
+    notes += told
+    apart, told = chart_columns(look, found, columns)
+    columns |= apart
+    notes += told
     if "chart" not in columns:
         columns["chart"] = "'top-free'"
         notes.append("Which chart is it? Taken for 'top-free'.")
     # an app's category is not the chart's: taken for it, one chart would fall into many
-    notes.append("Charts of all genres? If each row names its chart's, map it as columns.genre.")
+    if "genre" not in columns:
+        notes.append(
+            "Charts of all genres? If each row names its chart's, map it as columns.genre."
+        )
     for key in ("storefront", "snapshot_at"):
         if key not in columns:
             columns[key] = {"storefront": "'us'", "snapshot_at": "'2000-01-01'"}[key]

@@ -188,6 +188,7 @@ def _insert(
     """
     source = extracts[0].source
     _judge(con, source)
+    _refuse_other_charts(con)
     con.execute(
         f"""
         insert into raw.rejects by name
@@ -292,6 +293,50 @@ def _judge(con: duckdb.DuckDBPyConnection, source: str) -> None:
         from chart_entries
         """,
         {"source": source},
+    )
+
+
+def _refuse_other_charts(con: duckdb.DuckDBPyConnection) -> None:
+    """Reject entries of a chart and moment of which another file has given another chart.
+
+    Of two captures of one chart at one moment one would be enough; two that differ are of two
+    charts, which the mapping does not tell apart.
+    """
+    con.execute(
+        f"""
+        update judged_entries set reason = $reason
+        from (
+            with
+
+            told as (
+                select
+                    snapshot_id,
+                    {extract_of("line_number")} as extract_id,
+                    min(line_number) as first_line,
+                    md5(string_agg(rank || ':' || store_app_id, '|' order by rank)) as content_hash,
+                from judged_entries
+                where reason is null
+                group by all
+            )
+
+            select told.snapshot_id, told.extract_id
+            from told
+            left join raw.chart_snapshots as landed
+                on told.snapshot_id = landed.snapshot_id and landed.status <> 'failed'
+            qualify told.content_hash <> coalesce(
+                landed.content_hash,
+                first(told.content_hash) over (partition by told.snapshot_id order by first_line)
+            )
+        ) as other
+        where
+            judged_entries.reason is null
+            and judged_entries.snapshot_id = other.snapshot_id
+            and {extract_of("judged_entries.line_number")} = other.extract_id
+        """,
+        {
+            "reason": "another chart than the one that landed under its name and moment: map what "
+            "tells them apart (storefront, chart, genre, or the name of the file: filename)"
+        },
     )
 
 

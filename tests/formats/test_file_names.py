@@ -1,0 +1,183 @@
+"""A mapping may ask for the name of the file that a row is of."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from flows.land.source import land_files
+from flows.settings import Settings
+from flows.sources import ChartFiles, EventSource
+from flows.warehouse import connect, create_schemas
+
+NOW = datetime(2026, 2, 1)
+DAY = r"strptime(regexp_extract(filename, '\d{4}-\d{2}-\d{2}'), '%Y-%m-%d')"
+COLUMNS = {"user_id": "who", "event_time": DAY, "event_name": "filename"}
+
+
+def a_table(path: Path, user: str) -> None:
+    path.write_text(f"who,n\n{user},1\n")
+
+
+def objects(path: Path, user: str) -> None:
+    path.write_text(json.dumps({"who": user}) + "\n")
+
+
+def a_document(path: Path, user: str) -> None:
+    path.write_text(json.dumps([{"who": user}]))
+
+
+def parquet(path: Path, user: str) -> None:
+    duckdb.execute(f"copy (select '{user}' as who) to '{path}' (format parquet)")
+
+
+Write = Callable[[Path, str], None]
+FORMATS: list[tuple[str, Write]] = [
+    ("csv", a_table),
+    ("ndjson", objects),
+    ("json", a_document),
+    ("parquet", parquet),
+]
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Iterator[tuple[duckdb.DuckDBPyConnection, Settings]]:
+    settings = Settings(home=tmp_path / "home", threads=1)
+    with connect(settings) as con:
+        create_schemas(con)
+        yield con, settings
+
+
+def land(
+    home: tuple[duckdb.DuckDBPyConnection, Settings], folder: Path, kind: str, **given: Any
+) -> list[tuple[Any, ...]]:
+    con, settings = home
+    source = EventSource(
+        name="web",
+        app_id="chat",
+        uri=str(folder / "*"),
+        reader={"type": kind},
+        **({"columns": COLUMNS} | given),
+    )
+    landing = land_files(con, source, settings, NOW)
+    assert landing.failed == ()
+    return con.execute(
+        "select event_name, strftime(event_time, '%d') from raw.app_events order by event_name"
+    ).fetchall()
+
+
+@pytest.mark.parametrize(("kind", "write"), FORMATS, ids=[kind for kind, _ in FORMATS])
+def test_each_row_has_the_name_of_its_own_file(
+    home: tuple[duckdb.DuckDBPyConnection, Settings], tmp_path: Path, kind: str, write: Write
+) -> None:
+    folder = tmp_path / "in 2020-01-01"
+    folder.mkdir()
+    for day in (5, 6, 7):
+        write(folder / f"web-2026-01-{day:02}.{kind}", f"u{day}")
+    assert land(home, folder, kind) == [
+        (f"web-2026-01-{day:02}.{kind}", f"{day:02}") for day in (5, 6, 7)
+    ]
+    con, _ = home
+    assert con.execute("from raw.schema_drift").fetchall() == []
+
+
+def test_of_an_archive_it_is_the_member(
+    home: tuple[duckdb.DuckDBPyConnection, Settings], tmp_path: Path
+) -> None:
+    (tmp_path / "in").mkdir()
+    with zipfile.ZipFile(tmp_path / "in" / "all-2020-01-01.zip", "w") as archive:
+        for day in (5, 6):
+            archive.writestr(f"deep/web-2026-01-0{day}.csv", f"who\nu{day}\n")
+    assert land(home, tmp_path / "in", "csv") == [
+        ("web-2026-01-05.csv", "05"),
+        ("web-2026-01-06.csv", "06"),
+    ]
+
+
+def test_a_column_of_that_name_is_meant_where_there_is_one(
+    home: tuple[duckdb.DuckDBPyConnection, Settings], tmp_path: Path
+) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "a-2026-01-05.csv").write_text("who,filename\nann,x-2026-01-20\n")
+    (tmp_path / "in" / "b-2026-01-06.csv").write_text("who\nbob\n")
+    assert land(home, tmp_path / "in", "csv") == [
+        ("b-2026-01-06.csv", "06"),
+        ("x-2026-01-20", "20"),
+    ]
+
+
+CHART = {"store": "'apple'", "storefront": "'us'", "rank": "place", "store_app_id": "app"}
+
+
+def land_charts(
+    home: tuple[duckdb.DuckDBPyConnection, Settings], folder: Path, **columns: str
+) -> tuple[list[tuple[Any, ...]], list[tuple[Any, ...]]]:
+    con, settings = home
+    source = ChartFiles(
+        name="charts",
+        format="custom",
+        uri=str(folder / "*.csv"),
+        reader={"type": "csv"},
+        columns=CHART | {"chart": "'top-free'", "snapshot_at": DAY} | columns,
+    )
+    land_files(con, source, settings, NOW)
+    return (
+        con.execute(
+            "select chart, genre, depth from raw.chart_snapshots order by chart, genre"
+        ).fetchall(),
+        con.execute("select distinct split_part(reason, ':', 1) from raw.rejects").fetchall(),
+    )
+
+
+def four_charts(folder: Path) -> None:
+    folder.mkdir()
+    for kind in ("free", "paid"):
+        for genre in ("games", "music"):
+            rows = "".join(f"{place},{kind}{genre}{place}\n" for place in (1, 2, 3))
+            (folder / f"{kind}_{genre}_2026-01-05.csv").write_text("place,app\n" + rows)
+
+
+def test_what_only_names_tell_apart_is_four_charts(
+    home: tuple[duckdb.DuckDBPyConnection, Settings], tmp_path: Path
+) -> None:
+    four_charts(tmp_path / "in")
+    found, rejects = land_charts(
+        home,
+        tmp_path / "in",
+        chart="'top-' || split_part(filename, '_', 1)",
+        genre="split_part(filename, '_', 2)",
+    )
+    assert found == [
+        (f"top-{kind}", genre, 3) for kind in ("free", "paid") for genre in ("games", "music")
+    ]
+    assert rejects == []
+
+
+def test_four_charts_do_not_become_one_in_silence(
+    home: tuple[duckdb.DuckDBPyConnection, Settings], tmp_path: Path
+) -> None:
+    four_charts(tmp_path / "in")
+    found, rejects = land_charts(home, tmp_path / "in")
+    assert found == [("top-free", "all", 3)]
+    assert rejects == [("another chart than the one that landed under its name and moment",)]
+    con, _ = home
+    counts = "select sum(rows_landed), sum(rows_rejected), sum(rows_duplicate) from raw.extracts"
+    assert con.execute(counts).fetchall() == [(3, 9, 0)]
+
+
+def test_the_same_capture_in_two_files_is_a_duplicate(
+    home: tuple[duckdb.DuckDBPyConnection, Settings], tmp_path: Path
+) -> None:
+    (tmp_path / "in").mkdir()
+    for name in ("a", "b"):
+        (tmp_path / "in" / f"{name}_2026-01-05.csv").write_text(f"place,app,{name}\n1,x,\n2,y,\n")
+    assert land_charts(home, tmp_path / "in") == ([("top-free", "all", 2)], [])
+    con, _ = home
+    assert con.execute("select sum(rows_duplicate) from raw.extracts").fetchall() == [(2,)]

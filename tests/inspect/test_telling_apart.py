@@ -1,0 +1,86 @@
+"""A proposed mapping tells the charts of a file apart, by its columns and by its name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from flows.inspect.trial import Inspection, inspect
+from flows.settings import Settings
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return Settings(home=tmp_path / "home", threads=1)
+
+
+def inspected(settings: Settings, path: Path, text: str) -> Inspection:
+    path.write_text(text)
+    return inspect(str(path), settings)
+
+
+def a_table(header: str, *charts: str) -> str:
+    """Three ranks of each chart, which its columns tell apart."""
+    rows = [
+        f"{rank},{chart.replace(',', '')}{rank},{chart}" for chart in charts for rank in (1, 2, 3)
+    ]
+    return f"rank,app_id,{header}\n" + "\n".join(rows) + "\n"
+
+
+@pytest.mark.parametrize(
+    ("header", "charts", "mapped"),
+    [
+        ("date,genre", ("2026-01-05,games", "2026-01-05,music"), {"genre": "genre"}),
+        (
+            "date,country,feed_type,category",
+            tuple(
+                f"2026-01-05,{country},{feed},{genre}"
+                for country in ("us", "jp")
+                for feed in ("free", "paid")
+                for genre in ("games", "music")
+            ),
+            {"storefront": "country", "chart": "feed_type", "genre": "category"},
+        ),
+        (
+            "date,chart,device",
+            tuple(f"2026-01-05,{c},{d}" for c in ("free", "paid") for d in ("phone", "tablet")),
+            {"chart": "concat_ws('-', chart, device)"},
+        ),
+    ],
+)
+def test_every_column_that_tells_charts_apart_is_mapped(
+    settings: Settings, tmp_path: Path, header: str, charts: tuple[str, ...], mapped: dict[str, str]
+) -> None:
+    inspection = inspected(settings, tmp_path / "c.csv", a_table(header, *charts))
+    (entry,) = yaml.safe_load(inspection.entry)["ranks"]
+    assert mapped.items() <= {k: v.replace('"', "") for k, v in entry["columns"].items()}.items()
+    assert inspection.rejects == ()
+
+
+def test_an_app_s_own_category_makes_no_charts(settings: Settings, tmp_path: Path) -> None:
+    rows = "".join(f"{n},app{n},2026-01-05,{'games' if n % 2 else 'music'}\n" for n in range(1, 9))
+    inspection = inspected(settings, tmp_path / "c.csv", "rank,app_id,date,category\n" + rows)
+    (entry,) = yaml.safe_load(inspection.entry)["ranks"]
+    assert "genre" not in entry["columns"]
+
+
+@pytest.mark.parametrize("day", ["2026-01-05", "20260105"])
+def test_the_name_says_chart_and_day(settings: Settings, tmp_path: Path, day: str) -> None:
+    path = tmp_path / f"us_TopPaid_{day}.csv"
+    inspection = inspected(settings, path, "rank,app_id\n1,a\n2,b\n")
+    (entry,) = yaml.safe_load(inspection.entry)["ranks"]
+    assert entry["columns"]["chart"].startswith("'top-' || lower(regexp_extract(filename")
+    assert "regexp_extract(filename" in entry["columns"]["snapshot_at"]
+    assert f"The file's name says of which day it is: {day}." in inspection.proposal.notes
+    assert [row[2:5] for row in inspection.rows][:1] != []
+    assert inspection.rejects == ()
+
+
+def test_ranks_that_nothing_tells_apart_are_said(settings: Settings, tmp_path: Path) -> None:
+    text = a_table("date,x", "2026-01-05,one", "2026-01-05,two")
+    inspection = inspected(settings, tmp_path / "c.csv", text)
+    assert "A rank comes twice in one chart (3 of the rows looked at)" in " ".join(
+        inspection.proposal.notes
+    )

@@ -25,7 +25,8 @@ def capture(con: duckdb.DuckDBPyConnection, snapshot: str, day: int, *ids: str) 
         insert into raw.chart_snapshots by name
         select $id as snapshot_id, 'charts' as source, 'apple' as store, 'us' as storefront,
             'top-free' as chart, 'all' as genre,
-            make_timestamp(2026, 1, $day, 0, 0, 0) as snapshot_at, 9 as depth, 'observed' as status, now()::timestamp as landed_at
+            make_timestamp(2026, 1, $day, 0, 0, 0) as snapshot_at, 9 as depth,
+            'observed' as status, now()::timestamp as landed_at
         """,
         {"id": snapshot, "day": day},
     )

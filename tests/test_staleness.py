@@ -44,7 +44,7 @@ def con() -> Iterator[duckdb.DuckDBPyConnection]:
             """
             insert into raw.extracts values
                 ('old', 'landed', '2026-01-08 18:00'), ('old', 'failed', '2026-01-10 11:00'),
-                ('new', 'quarantined', '2026-01-09 06:00'), ('not_asked', 'landed', '2020-01-01')
+                ('new', 'quarantined', '2026-01-09 06:00'), ('not_asked', 'landed', '2025-09-30')
             """
         )
         con.execute("insert into raw.chart_snapshots values ('feed', 'unchanged', '2026-01-10')")
@@ -106,3 +106,11 @@ def test_a_source_that_comes_by_the_week_may_be_silent_for_a_month(
 def test_what_has_ended_is_not_stale(con: duckdb.DuckDBPyConnection, sources: Sources) -> None:
     ended = [s.model_copy(update={"ended": date(2026, 1, 8)}) for s in sources.events]
     assert stale_sources(con, ended, NOW) == []
+
+
+def test_of_a_source_that_came_on_a_few_days_no_rhythm_is_known(
+    con: duckdb.DuckDBPyConnection, sources: Sources
+) -> None:
+    for day in (1, 2, 3):
+        con.execute(f"insert into raw.extracts values ('not_asked', 'landed', '2025-10-0{day}')")
+    assert "not_asked" not in {found.source for found in stale_sources(con, sources.all, NOW)}

@@ -128,7 +128,7 @@ def _with_file_names(
         {
             "parts": [part.number for part, lacks in zip(parts, lack_it, strict=True) if lacks],
             "names": [
-                (part.member or part.name).replace("\\", "/").rsplit("/", 1)[-1]
+                part.name.replace("\\", "/").rsplit("/", 1)[-1]
                 for part, lacks in zip(parts, lack_it, strict=True)
                 if lacks
             ],

@@ -67,7 +67,7 @@ class Look:
 
 def look_at(part: Part) -> Look:
     """Look at the beginning of a file. Raises ExtractError when it is not text and not Parquet."""
-    name = (part.member or part.name).replace("\\", "/").rsplit("/", 1)[-1]
+    name = part.name.replace("\\", "/").rsplit("/", 1)[-1]
     return replace(_look_at(part), file_name=name)
 
 

@@ -84,3 +84,18 @@ def test_ranks_that_nothing_tells_apart_are_said(settings: Settings, tmp_path: P
     assert "A rank comes twice in one chart (3 of the rows looked at)" in " ".join(
         inspection.proposal.notes
     )
+
+
+def test_a_category_with_which_ranks_come_as_often_is_an_app_s_own(
+    settings: Settings, tmp_path: Path
+) -> None:
+    text = a_table("date,x,category", "2026-01-05,one,games", "2026-01-05,two,games")
+    inspection = inspected(settings, tmp_path / "c.csv", text)
+    (entry,) = yaml.safe_load(inspection.entry)["ranks"]
+    assert "genre" not in entry["columns"]
+
+
+def test_of_columns_with_holes_nothing_is_said(settings: Settings, tmp_path: Path) -> None:
+    text = "rank,app_id,date,chart\n1,a,2026-01-05,free\n2,b,2026-01-05,\n3,c,2026-01-05,free\n"
+    inspection = inspected(settings, tmp_path / "c.csv", text)
+    assert "comes twice" not in " ".join(inspection.proposal.notes)

@@ -59,6 +59,13 @@ def test_only_the_newest_capture_of_a_chart_is_asked(con: duckdb.DuckDBPyConnect
     assert found(con) == []
 
 
+def test_a_fetch_that_failed_hides_none(con: duckdb.DuckDBPyConnection) -> None:
+    capture(con, "s", 5, "1")
+    capture(con, "failed", 6)
+    con.execute("update raw.chart_snapshots set status = 'failed' where snapshot_id = 'failed'")
+    assert found(con) == [("chat", "1")]
+
+
 def test_an_app_with_an_id_needs_none(con: duckdb.DuckDBPyConnection) -> None:
     capture(con, "s", 5, "1")
     con.execute("insert into raw.app_store_ids values ('chat', 'google', 'com.chat')")

@@ -28,6 +28,9 @@ ZONES = ("America/New_York", "Europe/Berlin", "Australia/Lord_Howe", "America/Ha
 
 LOCAL = ["2026-07-01 08:30:00", "2026-01-05T23:15:00", "2026-03-08 12:00:00"]
 
+SPELLED = ["2026-07-01 08:30:00,250", " 2026-07-01  8:30:00.25", "2026/07/01 08:30:00,25"]
+"""Which DuckDB's own cast does not take."""
+
 
 def as_csv(path: Path, times: list[str]) -> dict[str, Any]:
     path.write_text("who,stamp\n" + "".join(f"u{n},{time}\n" for n, time in enumerate(times)))
@@ -83,6 +86,12 @@ def test_a_local_time_is_of_the_zone_of_its_source(tmp_path: Path, write: Write,
     times, outcome = landed(tmp_path, LOCAL, write, time_zone=zone)
     assert times == [in_python(text, zone) for text in LOCAL]
     assert outcome.rows_zoneless == 0
+
+
+def test_a_local_time_may_be_spelled_otherwise(tmp_path: Path) -> None:
+    quoted = [f'"{text}"' for text in SPELLED]
+    times, _ = landed(tmp_path, quoted, time_zone="Europe/Berlin")
+    assert times == [datetime(2026, 7, 1, 6, 30, 0, 250000)] * len(SPELLED)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -96,6 +97,10 @@ def test_a_category_with_which_ranks_come_as_often_is_an_app_s_own(
 
 
 def test_of_columns_with_holes_nothing_is_said(settings: Settings, tmp_path: Path) -> None:
-    text = "rank,app_id,date,chart\n1,a,2026-01-05,free\n2,b,2026-01-05,\n3,c,2026-01-05,free\n"
-    inspection = inspected(settings, tmp_path / "c.csv", text)
+    rows = [
+        {"rank": n, "app_id": f"a{n}", "date": "2026-01-05", "chart": "free"} for n in (1, 2, 3)
+    ]
+    del rows[1]["chart"]
+    text = "".join(json.dumps(row) + "\n" for row in rows)
+    inspection = inspected(settings, tmp_path / "c.ndjson", text)
     assert "comes twice" not in " ".join(inspection.proposal.notes)

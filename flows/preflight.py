@@ -187,9 +187,10 @@ def _read(found: Found, source: AnyFiles, folder: Path) -> _Head | None:
             names = [i for i in archive.infolist() if i.file_size and "__MACOSX" not in i.filename]
             if not names:
                 return None
-            with archive.open(sorted(names, key=lambda info: info.filename)[0]) as member:
+            first = min(names, key=lambda info: info.filename)
+            with archive.open(first) as member:
                 data = member.read(HEAD_BYTES)
-        part = replace(part, name=f"{found.uri}!{names[0].filename}", head=data)
+        part = replace(part, name=f"{found.uri}!{first.filename}", head=data)
     if not data or data.startswith(ZSTD):
         return None
     forms = EVENT_FORMATS | INSTALL_FORMATS | REVIEW_FORMATS

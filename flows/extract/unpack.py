@@ -49,6 +49,13 @@ def local_only(extract: Extract) -> Iterable[bytes]:
     raise ExtractError(f"{extract.uri}: is not a local file")
 
 
+def file_name(path: str) -> str:
+    """The last part of a path or address; archives that Windows made have backslashes."""
+    if path.startswith(("http://", "https://")):
+        path = path.split("?")[0]
+    return path.replace("\\", "/").rsplit("/", 1)[-1]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Part:
     """What DuckDB reads as one file: a whole extract, or a member of one.
@@ -73,6 +80,11 @@ class Part:
     def first_line(self) -> int:
         """The line number of this part's first line."""
         return (self.number << PART_BITS) + 1
+
+    @property
+    def file_name(self) -> str:
+        """The name without folders: of an archive's member its own, not the archive's."""
+        return file_name(self.member or self.name)
 
 
 @contextmanager

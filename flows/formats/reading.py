@@ -89,7 +89,7 @@ def open_parts(
     are bad.
 
     A mapping may ask for FILE_NAME as if it were a column: the name of the file, without its
-    folders, or of the archive's member. Where a part has a column of that name, that one is meant.
+    folders, or of the archive's member. Where a row has a column of that name, that one is meant.
 
     Raises ExtractError naming the part that is cut off, of another format, or lacks a required
     column.
@@ -120,25 +120,20 @@ def open_parts(
 def _with_file_names(
     con: duckdb.DuckDBPyConnection, parts: Sequence[Part], opened: Opened, column: str
 ) -> Opened:
-    """The parts with the name of its file in each row, where they have no such column."""
-    lack_it = [not same_columns([column], columns) for columns in opened.columns]
+    """The parts with the name of its file in each row that says none itself."""
     con.execute("create or replace temp table file_names (part integer, file_name varchar)")
     con.execute(
         "insert into file_names select unnest($parts::integer[]), unnest($names::varchar[])",
         {
-            "parts": [part.number for part, lacks in zip(parts, lack_it, strict=True) if lacks],
-            "names": [
-                part.name.replace("\\", "/").rsplit("/", 1)[-1]
-                for part, lacks in zip(parts, lack_it, strict=True)
-                if lacks
-            ],
+            "parts": [part.number for part in parts],
+            "names": [part.file_name for part in parts],
         },
     )
     name = name_in_sql(column)
     con.execute(
         f"""
         create or replace temp view rows_with_file_names as
-        select rows.* replace (coalesce(file_name, rows.{name}::varchar) as {name})
+        select rows.* replace (coalesce(nullif(rows.{name}::varchar, ''), file_name) as {name})
         from {opened.rows} as rows
         left join file_names on {part_of(f"rows.{LINE_NUMBER}")} = file_names.part
         """
@@ -146,8 +141,8 @@ def _with_file_names(
     return replace(
         opened,
         columns=tuple(
-            (*columns, column) if lacks else columns
-            for columns, lacks in zip(opened.columns, lack_it, strict=True)
+            columns if same_columns([column], columns) else (*columns, column)
+            for columns in opened.columns
         ),
         rows="rows_with_file_names",
     )

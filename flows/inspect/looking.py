@@ -67,8 +67,7 @@ class Look:
 
 def look_at(part: Part) -> Look:
     """Look at the beginning of a file. Raises ExtractError when it is not text and not Parquet."""
-    name = part.name.replace("\\", "/").rsplit("/", 1)[-1]
-    return replace(_look_at(part), file_name=name)
+    return replace(_look_at(part), file_name=part.file_name)
 
 
 def _look_at(part: Part) -> Look:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import gzip
 import re
+import shutil
 import tempfile
 import zlib
 from collections.abc import Iterator, Sequence
@@ -26,6 +27,7 @@ from flows.land.configuration import write_configuration
 from flows.land.source import SourceLanding, land_files
 from flows.settings import Settings
 from flows.sources import AnyFiles, App, FileSource, Sources, Storage
+from flows.sql import text_in_sql
 from flows.warehouse import connect, create_schemas
 
 SAMPLE_BYTES = 8 * 1024 * 1024
@@ -94,7 +96,7 @@ def inspect(
     ):
         part = _local(parts[0], places, extract, Path(folder))
         proposal = propose(look_at(part))
-        sample = _sample(part, Path(folder))
+        sample, is_whole = _sample(part, Path(folder))
         landing, columns, landed, rejects = _land(
             proposal, sample, Path(folder) / "home", app_id, rows
         )
@@ -108,7 +110,7 @@ def inspect(
         rows=landed,
         rejects=rejects,
         duplicates=_why_duplicate(proposal, landing),
-        is_whole=len(found) == 1 and len(parts) == 1 and str(sample) == part.location,
+        is_whole=len(found) == 1 and len(parts) == 1 and is_whole,
     )
 
 
@@ -144,27 +146,35 @@ def _local(part: Part, places: Places, extract: Extract, folder: Path) -> Part:
     return Part(number=0, location=str(copy), name=part.name)
 
 
-def _sample(part: Part, folder: Path) -> Path:
-    """The file itself if it is small, else its beginning."""
+def _sample(part: Part, folder: Path) -> tuple[Path, bool]:
+    """A file of the same name with the part if it is small, else with its beginning; if it is whole.
+
+    The name may be all that says what the part is of.
+    """
     path = Path(part.location)
+    (folder / "sample").mkdir()
+    sample = folder / "sample" / part.file_name.lstrip(".")  # hidden files are left out
     with path.open("rb") as file:
         magic = file.read(4)
     if magic == b"PAR1":
-        sample = folder / "sample.parquet"
         duckdb.execute(
-            f"copy (from read_parquet(?) limit {SAMPLE_ROWS}) to '{sample}'", [str(path)]
+            f"copy (from read_parquet(?) limit {SAMPLE_ROWS}) to {text_in_sql(sample)} "
+            "(format parquet)",
+            [str(path)],
         )
-        return sample
+        return sample, False
     if path.stat().st_size <= SAMPLE_BYTES and not part.location.endswith("remote.gz"):
-        return path
-    sample = folder / "sample.txt"
+        if path.name == part.file_name:
+            return path, True
+        shutil.copyfile(path, sample)
+        return sample, True
     with gzip.open(path) if magic.startswith(b"\x1f\x8b") else path.open("rb") as file:
         beginning = bytearray()
         with contextlib.suppress(EOFError, zlib.error):  # of a remote gzip the end is missing
             while len(beginning) < SAMPLE_BYTES and (chunk := file.read(1 << 16)):
                 beginning += chunk
     sample.write_bytes(beginning.rpartition(b"\n")[0] + b"\n")
-    return sample
+    return sample, False
 
 
 @contextlib.contextmanager

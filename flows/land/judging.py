@@ -22,7 +22,7 @@ from flows.formats.mapping import (
     is_bare_column,
 )
 from flows.formats.no_ids import identifier_in_sql
-from flows.formats.reading import MALFORMED, Opened, line_of, part_of
+from flows.formats.reading import FILE_NAME, MALFORMED, Opened, line_of, part_of
 from flows.land.float_ids import whole_numbers
 from flows.land.times import ZONES, utc_in_sql, zoneless_in_sql
 from flows.settings import Settings
@@ -450,7 +450,8 @@ def _columns_with_types(
 ) -> dict[str, str]:
     """The columns of text that expressions see as numbers, with the type that nearly all fit.
 
-    One that expressions name within try_cast only stays text: they type it themselves.
+    One that expressions name within try_cast only stays text: they type it themselves. The name of
+    a file stays text as well, though it may be nothing but a day.
     """
     if opened.is_typed or not mapped.has_types:
         return {}
@@ -460,7 +461,7 @@ def _columns_with_types(
             for expression in mapped.evaluated()
             if not is_bare_column(expression)
             for column in column_references(expression)
-            if not is_always_tried(expression, column)
+            if not is_always_tried(expression, column) and column.lower() != FILE_NAME
         }
     )
     if not columns:

@@ -16,6 +16,7 @@ from flows.extract.places import Places
 from flows.land import ledger
 from flows.land.batches import batches, land_unbroken
 from flows.land.ledger import Landed
+from flows.land.names import asks_for_names, by_name
 from flows.land.source import land_together
 from flows.mapping_text import hash_of, mapping_text
 from flows.settings import Settings
@@ -134,9 +135,12 @@ def reland(
             if isinstance(answer, tuple):
                 error = f"its file cannot be read: {places.scrubbed(answer[1])}"
                 left |= dict.fromkeys(claimed[answer[0].uri] - landed.keys(), error)
-            elif answer.extract_id in due and answer.extract_id not in landed:
-                left.pop(answer.extract_id, None)  # another file that holds it could not be read
-                extracts[answer.extract_id] = _as_recorded(answer, due[answer.extract_id])
+                continue
+            # known by its content, or by its name as well: as its mapping asked when it landed
+            for extract in (answer, by_name(answer, source, always=True)):
+                if extract.extract_id in due and extract.extract_id not in landed:
+                    left.pop(extract.extract_id, None)  # another file with it could not be read
+                    extracts[extract.extract_id] = _as_recorded(extract, due[extract.extract_id])
         some, broken = land_unbroken(
             list(extracts.values()),
             lambda these: land_together(con, these, source, settings, now, places, again=True),
@@ -144,6 +148,8 @@ def reland(
         landed |= some
         left |= {extract_id: places.scrubbed(error) for extract_id, error in broken.items()}
         advance(len(landed), len(due))
+    if asks_for_names(source):
+        _forget_other_names(con, list(landed))
     there = {one.uri for one in found}
     for extract_id in due.keys() - landed.keys() - left.keys():
         left[extract_id] = _why_not_found(due[extract_id], there)
@@ -230,6 +236,24 @@ def _found(
         elif (path := Path(uri)).is_file():
             found.append(found_file(path))
     return found
+
+
+def _forget_other_names(con: duckdb.DuckDBPyConnection, extract_ids: list[str]) -> None:
+    """Let the next run read the files that held the same and were passed over for that.
+
+    Their names were nothing then; now they say what tells them apart.
+    """
+    con.execute(
+        """
+        delete from ops.seen_files
+        using raw.extracts as extracts
+        where
+            seen_files.extract_id = extracts.extract_id
+            and extracts.extract_id in (select unnest($extract_ids::varchar[]))
+            and parse_filename(seen_files.uri) <> parse_filename(extracts.uri)
+        """,
+        {"extract_ids": extract_ids},
+    )
 
 
 def _as_recorded(extract: Extract, due: _Due) -> Extract:

@@ -19,6 +19,7 @@ from flows.land.batches import batches, land_unbroken
 from flows.land.charts import land_chart_fetches, land_chart_files, record_failed_snapshots
 from flows.land.events import land_events
 from flows.land.ledger import Landed, Seen
+from flows.land.names import by_name
 from flows.land.reports import land_reports
 from flows.settings import Settings
 from flows.sources import AnyFiles, ChartFeed, ChartFiles, EventSource
@@ -88,7 +89,8 @@ def land_files(
     ``on_new`` is called before each batch of files whose content is new.
 
     A file whose size and modification time (or ETag) are unchanged is not even read; one whose
-    content was landed before under another name is read for its checksum, once.
+    content was landed before under another name is read for its checksum, once. Where the mapping
+    asks for the file's name, that is part of its content.
     """
     places = Places(source)
     try:
@@ -106,7 +108,7 @@ def land_files(
     done = len(found) - len(new)
     for batch in batches(new):
         advance(done, len(found))
-        extracts = _identified(con, batch, places, failed)
+        extracts = _identified(con, batch, source, places, failed)
         if extracts:
             on_new()
         landed |= _land(con, extracts, source, settings, now, places, failed)
@@ -179,6 +181,7 @@ def _is_unchanged(found: Found, seen: Seen | None) -> bool:
 def _identified(
     con: duckdb.DuckDBPyConnection,
     batch: Sequence[Found],
+    source: AnyFiles,
     places: Places,
     failed: list[str],
 ) -> list[Extract]:
@@ -188,7 +191,7 @@ def _identified(
         if isinstance(extract, tuple):
             failed.append(places.scrubbed(extract[1]))
         else:
-            identified.append(extract)
+            identified.append(by_name(extract, source))
     new, known = _new_and_known(con, identified)
     ledger.mark_seen(con, known)
     return new

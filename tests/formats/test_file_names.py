@@ -12,6 +12,7 @@ from typing import Any
 import duckdb
 import pytest
 
+from flows.land.relanding import reland
 from flows.land.source import land_files
 from flows.settings import Settings
 from flows.sources import ChartFiles, EventSource
@@ -101,13 +102,58 @@ def test_of_an_archive_it_is_the_member(
     ]
 
 
+@pytest.mark.parametrize(("kind", "write"), FORMATS, ids=[kind for kind, _ in FORMATS])
+def test_a_name_of_nothing_but_a_day_is_text(
+    home: tuple[duckdb.DuckDBPyConnection, Settings], tmp_path: Path, kind: str, write: Write
+) -> None:
+    (tmp_path / "in").mkdir()
+    write(tmp_path / "in" / "20260105", "ann")
+    columns = COLUMNS | {"event_time": "strptime(filename, '%Y%m%d')"}
+    assert land(home, tmp_path / "in", kind, columns=columns) == [("20260105", "05")]
+
+
+@pytest.mark.parametrize(("kind", "write"), FORMATS, ids=[kind for kind, _ in FORMATS])
+def test_files_of_equal_content_are_as_many_as_their_names(
+    home: tuple[duckdb.DuckDBPyConnection, Settings], tmp_path: Path, kind: str, write: Write
+) -> None:
+    (tmp_path / "in").mkdir()
+    for day in (5, 6, 7):
+        write(tmp_path / "in" / f"web-2026-01-0{day}", "ann")
+    assert [day for _, day in land(home, tmp_path / "in", kind)] == ["05", "06", "07"]
+    (tmp_path / "moved").mkdir()
+    write(tmp_path / "moved" / "web-2026-01-07", "ann")
+    assert len(land(home, tmp_path / "moved", kind)) == 3  # the same content, the same name
+
+
+def test_equal_files_land_when_the_corrected_mapping_asks_for_their_names(
+    home: tuple[duckdb.DuckDBPyConnection, Settings], tmp_path: Path
+) -> None:
+    (tmp_path / "in").mkdir()
+    for day in (5, 6):
+        a_table(tmp_path / "in" / f"web-2026-01-0{day}.csv", "ann")
+    wrong = COLUMNS | {"event_time": "'2026-01-01'", "event_name": "'open'"}
+    assert land(home, tmp_path / "in", "csv", columns=wrong) == [("open", "01")]
+    con, settings = home
+    source = EventSource(
+        name="web",
+        app_id="chat",
+        uri=str(tmp_path / "in" / "*"),
+        reader={"type": "csv"},
+        columns=COLUMNS,
+    )
+    relanding = reland(con, source, settings, NOW, unknown=False, advance=lambda done, total: None)
+    assert relanding.left == ()
+    assert [day for _, day in land(home, tmp_path / "in", "csv")] == ["05", "06"]
+
+
 def test_a_column_of_that_name_is_meant_where_there_is_one(
     home: tuple[duckdb.DuckDBPyConnection, Settings], tmp_path: Path
 ) -> None:
     (tmp_path / "in").mkdir()
-    (tmp_path / "in" / "a-2026-01-05.csv").write_text("who,filename\nann,x-2026-01-20\n")
+    (tmp_path / "in" / "a-2026-01-05.csv").write_text("who,filename\nann,x-2026-01-20\nann,\n")
     (tmp_path / "in" / "b-2026-01-06.csv").write_text("who\nbob\n")
     assert land(home, tmp_path / "in", "csv") == [
+        ("a-2026-01-05.csv", "05"),
         ("b-2026-01-06.csv", "06"),
         ("x-2026-01-20", "20"),
     ]

@@ -16,7 +16,7 @@ from flows.formats.mapping import (
     mapping_in_sql,
 )
 from flows.formats.numbers import whole_number_in_sql
-from flows.formats.reading import MALFORMED, first_line_of, open_parts
+from flows.formats.reading import MALFORMED, Opened, first_line_of, open_parts
 from flows.land.times import ZONES, utc_in_sql
 from flows.sources import CHART_COLUMNS, ChartFiles
 from flows.sql import name_in_sql, text_in_sql
@@ -27,8 +27,10 @@ _TYPES = {
 }
 
 
-def read_custom(con: duckdb.DuckDBPyConnection, parts: Sequence[Part], source: ChartFiles) -> None:
-    """Add captures to chart_entries by the source's reader and columns.
+def read_custom(
+    con: duckdb.DuckDBPyConnection, parts: Sequence[Part], source: ChartFiles
+) -> Opened:
+    """Add captures to chart_entries by the source's reader and columns; what was opened for it.
 
     One file may hold many charts. With ``reader: {type: json}`` the keys of each record are
     columns, and ``document`` is the whole document. Lines that could not be taken apart are in
@@ -36,7 +38,8 @@ def read_custom(con: duckdb.DuckDBPyConnection, parts: Sequence[Part], source: C
     """
     assert source.reader is not None  # format: custom has one, sources.py sees to it
     mapping = mapping_in_sql(source)
-    rows = open_parts(con, parts, source.reader, mapping.needed, mapping.required).rows
+    opened = open_parts(con, parts, source.reader, mapping.needed, mapping.required)
+    rows = opened.rows
     typed = {c: _TYPES.get(c, "{}").format(_tried(mapping.expressions, c)) for c in CHART_COLUMNS}
     whole = whole_number_in_sql(typed["rank"], source.numbers.marks)
     typed["rank"] = f"try_cast({whole} as integer)"
@@ -55,6 +58,7 @@ def read_custom(con: duckdb.DuckDBPyConnection, parts: Sequence[Part], source: C
                 _reject_failures(con, rows, column, expression)
     except duckdb.Error as error:
         raise ExtractError(f"{source.name}: columns: {first_line_of(error)}") from error
+    return opened
 
 
 def _reject_failures(

@@ -19,6 +19,7 @@ from flows.formats.reading import MALFORMED, begin_malformed, line_of, part_of
 from flows.land import claims, ledger
 from flows.land.judging import LONGEST_REJECT, extract_of, name_extracts
 from flows.land.ledger import Landed
+from flows.land.merged_charts import reject_merged_charts
 from flows.land.snapshots import mark_unchanged
 from flows.settings import Settings
 from flows.sources import ChartFeed, ChartFiles
@@ -51,7 +52,8 @@ def land_chart_files(
         name_extracts(con, parts)
         begin_entries(con)
         if source.format == "custom":
-            read_custom(con, parts, source)
+            opened = read_custom(con, parts, source)
+            reject_merged_charts(con, parts, source, opened)
             broken = {}
         else:
             problems = read_documents(con, parts, _DOCUMENTS[source.format])

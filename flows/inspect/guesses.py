@@ -58,19 +58,26 @@ CHART_NAMES: Mapping[str, Sequence[str]] = {
 INSTALL_NAMES: Mapping[str, Sequence[str]] = {
     "store_app_id": (
         "store_app_id", "app_apple_identifier", "apple_identifier", "apple_id", "adam_id",
-        "package_name", "package", "bundle_id", "app_id",
+        "package_name", "package", "paketname", "bundle_id", "app_id", "app",
     ),
-    "install_date": ("install_date", "date", "day", "date_day", "report_date", "begin_date"),
-    "country": ("country", "country_code", "territory", "storefront"),
+    "install_date": (
+        "install_date", "date", "day", "date_day", "report_date", "begin_date", "datum", "tag",
+    ),
+    "country": (
+        "country", "country_code", "country_region", "territory", "storefront", "land",
+    ),
     "reported_on": ("reported_on", "processing_date", "report_processing_date"),
     "downloads": ("downloads", "first_time_downloads", "daily_user_installs"),
     "redownloads": ("redownloads",),
     "updates": ("updates", "daily_device_upgrades", "update_events"),
-    "installs": ("installs", "installations", "daily_device_installs", "install_events"),
+    "installs": (
+        "installs", "installations", "daily_device_installs", "install_events", "installationen",
+    ),
     "uninstalls": (
         "uninstalls", "deletions", "daily_user_uninstalls", "uninstall_events",
+        "deinstallationen",
     ),
-    "sessions": ("sessions",),
+    "sessions": ("sessions", "sitzungen"),
 }  # fmt: skip
 """The same for a store's report."""
 

@@ -204,10 +204,13 @@ def _lines(lines: Sequence[str]) -> Look:
 def _is_header(rows: Sequence[Sequence[str]]) -> bool:
     """Whether the first row names columns: no numbers, no times, nothing twice.
 
-    The last name may be empty, as where each row ends with a delimiter.
+    The last name may be empty, as where each row ends with a delimiter, and the first one above
+    numbers of rows, as pandas writes them.
     """
     first = [name.strip() for name in rows[0]]
     names = first if len(first) < 3 or first[-1] else first[:-1]
+    if len(first) > 2 and not first[0] and all(row[0].isdecimal() for row in rows[1:] if row):
+        names = names[1:]
     if len(set(names)) < len(names) or not all(names):
         return False
     return not any(_NO_NAME.fullmatch(name) for name in names)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -23,6 +23,13 @@ from flows.inspect.guesses import (
     time_expression,
 )
 from flows.inspect.looking import Column, Look
+from flows.inspect.reports import (
+    could_be_users,
+    holds_app_ids,
+    is_a_loaders,
+    loaded_analytics,
+    names_of_apps,
+)
 from flows.inspect.telling_apart import chart_columns, from_file_name
 from flows.inspect.zones import ask_for_zone
 from flows.sources import INSTALL_COUNTS
@@ -36,7 +43,6 @@ _SECTIONS = (
 
 _COUNT = re.compile(r"\d[\d.,]*")
 _PACKAGE = re.compile(r"[a-zA-Z]\w*(\.\w+)+")
-_FILE_NAME = re.compile(r"\.(csv|tsv|txt|json|ndjson|jsonl|parquet|zip|gz|zst)$", re.IGNORECASE)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -143,11 +149,11 @@ def _counts(form: VendorFormat) -> frozenset[str]:
 def number_marks(look: Look, columns: Collection[str]) -> tuple[dict[str, Any], list[str]]:
     """The option ``numbers`` for columns of whole numbers, and a note; neither where none is due.
 
-    Columns are told apart without regard to case.
+    Columns are told apart without regard to case, blanks and underscores.
     """
-    asked = {column.lower() for column in columns}
+    asked = {letters(column) for column in columns}
     values = [
-        value for column in look.columns if column.name.lower() in asked for value in column.values
+        value for column in look.columns if letters(column.name) in asked for value in column.values
     ]
     marks = guess_marks(values)
     if marks is None:
@@ -206,9 +212,44 @@ def _of_any_shape(look: Look) -> Proposal:
         return _chart(look, {key: names[name] for key, name in charts.items()})
     users = matching(EVENT_NAMES, [column.name for column in look.columns]).get("user_id")
     report = matching(INSTALL_NAMES, [column.name for column in look.columns])
+    if letters(report.get("store_app_id", "")) == "app" and not holds_app_ids(
+        names[report["store_app_id"]]
+    ):
+        del report["store_app_id"]  # its name says which app it is, not its id
+    if users is None and (loaded := loaded_analytics(look)):
+        return _loaded_analytics(look, loaded)
     if users is None and _is_report(look, report):
         return _report(look, {key: names[name] for key, name in report.items()})
+    if users is None and (apps := names_of_apps(look)):
+        raise _not_known(
+            look,
+            f"its rows are of apps ({', '.join(apps)}), and no column is named as users are. It "
+            "may be a store's report. If they are events, write an entry with format: custom "
+            "and say which column is the user's id",
+        )
     return _events(look, names)
+
+
+def _not_known(look: Look, why: str) -> ExtractError:
+    """What is said of a file that no entry can be proposed for, with the formats it is near to."""
+    near = "".join(f" Weighed: {said}" for _, said in _near(look))
+    return ExtractError(f"not known: {_words(look)}: {why}.{near}")
+
+
+def _loaded_analytics(look: Look, columns: Mapping[str, str]) -> Proposal:
+    counts = next(column.name for column in look.columns if letters(column.name) == "counts")
+    options, notes = number_marks(look, [counts])
+    return Proposal(
+        section="installs",
+        format="custom",
+        title="App Store Connect analytics report in a loader's columns",
+        options={"reader": _reader(look), "columns": dict(columns), **options},
+        notes=(
+            *notes,
+            "Apps are told by store_ids: {apple: …, google: …} of their entry in apps.",
+        ),
+        weighed=("Events: no column is named as users are.",),
+    )
 
 
 def _is_report(look: Look, found: dict[str, str]) -> bool:
@@ -224,11 +265,13 @@ def _is_report(look: Look, found: dict[str, str]) -> bool:
 def _report(look: Look, found: dict[str, Column]) -> Proposal:
     counts = [name for name in found if name in INSTALL_COUNTS]
     if not counts:
-        raise ExtractError(
-            f"not known: a store's report ({', '.join(look.names[:20])}), which has apps and days "
-            "but no users, and no count that afterhype knows. If it counts downloads, installs or "
-            "sessions, write an entry of installs: with format: custom, and map that column."
+        raise _not_known(
+            look,
+            "a store's report, which has apps and days but no users, and no count that afterhype "
+            "knows. If it counts downloads, installs or sessions, write an entry of installs: with "
+            "format: custom, and map that column",
         )
+    options, marked = number_marks(look, [found[name].name for name in counts])
     columns = {key: column.expression for key, column in found.items()}
     day = found["install_date"]
     columns["install_date"] = time_expression(day.values, day.expression) or day.expression
@@ -240,8 +283,9 @@ def _report(look: Look, found: dict[str, Column]) -> Proposal:
         section="installs",
         format="custom",
         title=f"a store's report: {_words(look)}",
-        options={"reader": _reader(look), "columns": columns},
+        options={"reader": _reader(look), "columns": columns, **options},
         notes=(
+            *marked,
             f"Which store is it? Taken for {columns['store']}.",
             *_other_order(day, columns["install_date"]),
             "Counts are summed over rows of the same app, day and country: right only if no row is "
@@ -270,16 +314,25 @@ def _events(look: Look, names: dict[str, Column]) -> Proposal:
     else:
         columns["event_time"] = "event_time"
         notes.append("No column looks like a time: correct columns.event_time.")
-    others = [c for c in look.columns if not moment or c is not moment[0]]
-    user = found.get("user_id") or next((c for c in others if not _is_of_the_file(c)), None)
+    others = [c for c in look.columns if (not moment or c is not moment[0]) and could_be_users(c)]
+    user = found.get("user_id") or next(iter(others), None)
     if user is None:
-        raise ExtractError(
-            f"not known: {_words(look)}. No vendor's format has these columns, and none of them "
-            "can be a user's id. Write an entry with format: custom."
+        raise _not_known(
+            look,
+            "no vendor's format has these columns, and none of them can be a user's id. Write an "
+            "entry with format: custom",
         )
     if "user_id" not in found:
+        if moment is None or is_a_loaders(moment[0]):
+            but = f" but a loader's ({moment[0].name})" if moment else ""
+            raise _not_known(
+                look,
+                f"no column is named as users are, and none{but} holds a time. Write an entry with "
+                "format: custom",
+            )
+        more = f", as {', '.join(c.name for c in others[1:6])} would be" if others[1:] else ""
         notes.append(
-            f"No column is named as users are: {user.name} is a guess. Check columns.user_id."
+            f"No column is named as users are: {user.name} is a guess{more}. Check columns.user_id."
         )
     columns = {"user_id": user.expression} | columns
     if "event_name" in found:
@@ -325,17 +378,11 @@ def _other_readings(look: Look, user: Column, times: Sequence[Column]) -> Iterat
         )
 
 
-def _is_of_the_file(column: Column) -> bool:
-    """Whether a column says where a row comes from: a name of a file, or a loader's own column."""
-    return column.name.startswith("_") or (
-        bool(column.values) and all(map(_FILE_NAME.search, column.values))
-    )
-
-
 def _likely_times(look: Look, found: dict[str, Column]) -> list[Column]:
-    """The column that is named as times are, then all others."""
+    """The column that is named as times are, then all others, last a loader's."""
     named = [found["event_time"]] if "event_time" in found else []
-    return [*named, *(column for column in look.columns if column not in named)]
+    others = sorted((c for c in look.columns if c not in named), key=is_a_loaders)
+    return [*named, *others]
 
 
 def _chart(look: Look, found: dict[str, Column]) -> Proposal:

@@ -147,7 +147,7 @@ def _local(part: Part, places: Places, extract: Extract, folder: Path) -> Part:
 
 
 def _sample(part: Part, folder: Path) -> tuple[Path, bool]:
-    """A file of the same name with the part if it is small, else with its beginning; if it is whole.
+    """A file with the part, of its name, or with its beginning where it is large; if it is whole.
 
     The name may be all that says what the part is of.
     """

@@ -64,7 +64,7 @@ def land_chart_files(
             raise BrokenExtracts(broken)
         if again:
             ledger.take_out(con, [extract.extract_id for extract in extracts])
-        return _insert(con, extracts, parts, now)
+        return _insert(con, extracts, parts, now, is_mapped=source.format == "custom")
 
 
 def _without_a_capture(parts: Sequence[Part], problems: Mapping[int, str]) -> dict[str, str]:
@@ -182,6 +182,8 @@ def _insert(
     extracts: Sequence[Extract],
     parts: Sequence[Part],
     now: datetime,
+    *,
+    is_mapped: bool = False,
 ) -> dict[str, Landed]:
     """Store the temporary table chart_entries as snapshots and ranks, bad entries as rejects.
 
@@ -190,7 +192,8 @@ def _insert(
     """
     source = extracts[0].source
     _judge(con, source)
-    _refuse_other_charts(con)
+    if is_mapped:  # a vendor's document says itself which chart it is, of whatever depth
+        _refuse_other_charts(con)
     con.execute(
         f"""
         insert into raw.rejects by name

@@ -30,11 +30,15 @@ Kind = Literal["parquet", "ndjson", "json", "csv", "lines"]
 
 @dataclass(frozen=True, kw_only=True)
 class Column:
-    """A column, or a key within one: SQL for it and some of its values as text."""
+    """A column, or a key within one: SQL for it and some of its values as text.
+
+    ``cells`` are the values row by row, none where there is none; empty where it is of no row.
+    """
 
     name: str
     expression: str
     values: tuple[str, ...]
+    cells: tuple[str | None, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -195,6 +199,7 @@ def _lines(lines: Sequence[str]) -> Look:
                 name=name,
                 expression=rf"string_split_regex(trim(line), '\s+')[{position}]",
                 values=tuple(row[position - 1] for row in body),
+                cells=tuple(row[position - 1] for row in body),
             )
             for position, name in enumerate(names, 1)
         ),
@@ -226,6 +231,7 @@ def _plain(names: Sequence[str], texts: Sequence[Mapping[str, str | None]]) -> t
             name=name,
             expression=in_sql(name),
             values=tuple(str(row[name]) for row in texts if row.get(name) is not None),
+            cells=tuple(_text(row.get(name)) for row in texts),
         )
         for name in names
     )
@@ -248,12 +254,21 @@ def _columns_of(objects: Sequence[Mapping[str, Any]]) -> Iterator[Column]:
                         if value.get(inner) is not None
                         and not isinstance(value[inner], dict | list)
                     ),
+                    cells=tuple(
+                        _text(value.get(inner)) if isinstance(value, dict) else None
+                        for value in (one.get(name) for one in objects)
+                    ),
                 )
         yield Column(
             name=name,
             expression=in_sql(name),
             values=tuple(str(value) for value in values if not isinstance(value, dict | list)),
+            cells=tuple(_text(one.get(name)) for one in objects),
         )
+
+
+def _text(value: Any) -> str | None:
+    return None if value is None or isinstance(value, dict | list) else str(value)
 
 
 def _lists(value: Any) -> bool:

@@ -104,3 +104,65 @@ def test_of_columns_with_holes_nothing_is_said(settings: Settings, tmp_path: Pat
     text = "".join(json.dumps(row) + "\n" for row in rows)
     inspection = inspected(settings, tmp_path / "c.ndjson", text)
     assert "comes twice" not in " ".join(inspection.proposal.notes)
+
+
+def test_a_column_with_empty_values_tells_charts_apart_only_if_it_does(
+    settings: Settings, tmp_path: Path
+) -> None:
+    rows = [
+        json.dumps(
+            {"rank": rank, "app_id": f"{feed}{rank}", "date": "2026-01-05", "feed_type": feed}
+            | ({"price": "1.99"} if rank == 2 else {})
+        )
+        for feed in ("free", "paid")
+        for rank in (1, 2, 3)
+    ]
+    inspection = inspected(settings, tmp_path / "c.ndjson", "\n".join(rows) + "\n")
+    (entry,) = yaml.safe_load(inspection.entry)["ranks"]
+    assert entry["columns"]["chart"] == "feed_type"
+    assert "price" not in str(entry["columns"])
+    assert (inspection.landing.rows_landed, inspection.rejects) == (6, ())
+
+
+def test_a_genre_that_the_chart_of_all_leaves_empty(settings: Settings, tmp_path: Path) -> None:
+    rows = [
+        json.dumps(
+            {"rank": rank, "app_id": f"{genre}{rank}", "date": "2026-01-05", "price": rank % 2}
+            | ({"genre": genre} if genre else {})
+        )
+        for genre in ("", "games", "music")
+        for rank in (1, 2, 3)
+    ]
+    inspection = inspected(settings, tmp_path / "c.ndjson", "\n".join(rows) + "\n")
+    (entry,) = yaml.safe_load(inspection.entry)["ranks"]
+    assert entry["columns"]["genre"] == "genre"
+    assert "price" not in str(entry["columns"])
+    assert (inspection.landing.rows_landed, inspection.rejects) == (9, ())
+
+
+@pytest.mark.parametrize(
+    ("name", "storefront", "chart"),
+    [
+        ("us_top-free_2026-01-05.csv", "us", "top-free"),
+        ("2026-01-05.JP.TopGrossing.csv", "jp", "top-grossing"),
+        ("charts-de-paid-2026-01-05.csv", "de", "top-paid"),
+        ("topfreeapplications_gb_2026-01-05.csv", "gb", "top-free"),
+        ("carefree_xx_2026-01-05.csv", "us", "top-free"),  # says neither: taken for these
+    ],
+)
+def test_the_name_says_storefront_and_kind(
+    settings: Settings, tmp_path: Path, name: str, storefront: str, chart: str
+) -> None:
+    inspection = inspected(settings, tmp_path / name, "rank,app_id\n1,a\n2,b\n")
+    assert {row[1:3] for row in inspection.rows} == {(storefront, chart)}
+    (entry,) = yaml.safe_load(inspection.entry)["ranks"]
+    assert ("filename" in entry["columns"]["storefront"]) == ("xx" not in name)
+    assert inspection.rejects == ()
+
+
+def test_what_may_tell_charts_apart_is_named(settings: Settings, tmp_path: Path) -> None:
+    text = a_table("date,x", "2026-01-05,one", "2026-01-05,two")
+    inspection = inspected(settings, tmp_path / "c.csv", text)
+    assert "not mapped. x may be that." in " ".join(inspection.proposal.notes)
+    ((reason, count, _),) = inspection.rejects
+    assert (reason.split(" would")[0], count) == ("several charts taken for one, which x", 6)

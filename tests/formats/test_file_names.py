@@ -15,7 +15,7 @@ import pytest
 from flows.land.relanding import reland
 from flows.land.source import land_files
 from flows.settings import Settings
-from flows.sources import ChartFiles, EventSource
+from flows.sources import ChartFiles, EventSource, InstallFiles, ReviewFiles
 from flows.warehouse import connect, create_schemas
 
 NOW = datetime(2026, 2, 1)
@@ -227,3 +227,71 @@ def test_the_same_capture_in_two_files_is_a_duplicate(
     assert land_charts(home, tmp_path / "in") == ([("top-free", "all", 2)], [])
     con, _ = home
     assert con.execute("select sum(rows_duplicate) from raw.extracts").fetchall() == [(2,)]
+
+
+def test_reports_and_reviews_have_names_as_well(
+    home: tuple[duckdb.DuckDBPyConnection, Settings], tmp_path: Path
+) -> None:
+    con, settings = home
+    for kind, header, row in (
+        ("installs", "app,n", "77,3"),
+        ("reviews", "app,review,stars,by", "77,r1,5,ann"),
+    ):
+        (tmp_path / kind).mkdir()
+        for day in (5, 6):
+            text = f"{header}\n{row}\n".replace("r1", f"r{day}")
+            (tmp_path / kind / f"se_2026-01-0{day}.csv").write_text(text)
+    common = {"store": "'apple'", "store_app_id": "app"}
+    sources = (
+        InstallFiles(
+            name="installs",
+            format="custom",
+            uri=str(tmp_path / "installs" / "*"),
+            reader={"type": "csv"},
+            columns=common
+            | {"install_date": DAY, "downloads": "n", "country": "split_part(filename, '_', 1)"},
+        ),
+        ReviewFiles(
+            name="reviews",
+            format="custom",
+            uri=str(tmp_path / "reviews" / "*"),
+            reader={"type": "csv"},
+            columns=common
+            | {"reviewed_at": DAY, "review_id": "review", "rating": "stars", "author": '"by"'},
+        ),
+    )
+    for source in sources:
+        assert land_files(con, source, settings, NOW).rows_rejected == 0
+    assert con.execute(
+        "select strftime(install_date, '%d'), upper(country), units from raw.store_installs "
+        "where metric = 'downloads' order by all"
+    ).fetchall() == [("05", "SE", 3), ("06", "SE", 3)]
+    assert con.execute(
+        "select strftime(reviewed_at, '%d') from raw.app_reviews order by all"
+    ).fetchall() == [("05",), ("06",)]
+
+
+def test_a_vendor_s_format_is_completed_by_the_name(
+    home: tuple[duckdb.DuckDBPyConnection, Settings], tmp_path: Path
+) -> None:
+    con, settings = home
+    (tmp_path / "in").mkdir()
+    for version in ("1.0", "2.0"):
+        event = {
+            "messageId": version,
+            "userId": "ann",
+            "event": "open",
+            "type": "track",
+            "timestamp": "2026-01-05T10:00:00Z",
+        }
+        (tmp_path / "in" / f"web@{version}@.json").write_text(json.dumps(event) + "\n")
+    source = EventSource(
+        name="segment",
+        app_id="chat",
+        format="segment",
+        uri=str(tmp_path / "in" / "*"),
+        columns={"app_version": "split_part(filename, '@', 2)"},
+    )
+    assert land_files(con, source, settings, NOW).rows_rejected == 0
+    versions = con.execute("select app_version from raw.app_events order by all").fetchall()
+    assert versions == [("1.0",), ("2.0",)]

@@ -1,3 +1,5 @@
+{{ config(materialized='view') }}
+-- A view: the ledger changes with every extract, and belongs to no input that a build is asked for.
 with
 
 event_sources as (
